@@ -1,0 +1,247 @@
+"""Build Oatmill's environment from the lock and run a command in it.
+
+Needs nothing but Python 3.11 to 3.13 and a package index. Standard library only.
+
+    python bootstrap.py report     build .venv if needed, then make the report of the demo study
+    python bootstrap.py test       ... then run the tests
+    python bootstrap.py check      format, lint, types, tests
+    python bootstrap.py lab        JupyterLab on the notebooks, in an environment of its own (.venv-lab)
+    python bootstrap.py soak       the long runs; appends a dated line to bench/soak.csv
+    python bootstrap.py bench      timings against named peers
+    python bootstrap.py lock       resolve requirements.lock again (maintainers)
+    python bootstrap.py lock-check show that every locked package has a wheel for Windows, macOS and Linux
+    python bootstrap.py env        build the environment only
+
+Words after the command go to the program it starts: `python bootstrap.py test -k episodes`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+LOCK = ROOT / "requirements.lock"
+SECTIONS = ("run", "dev", "lab")
+HEADING = re.compile(r"^# == (\w+) ==$")
+OLDEST, NEWEST = (3, 11), (3, 13)
+
+
+def say(message: str) -> None:
+    print(message, flush=True)
+
+
+def clean_environment() -> dict[str, str]:
+    """The child's environment: compiled files are written (imports are five times faster), text is UTF-8."""
+    kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONHOME")}
+    return {**kept, "PYTHONUTF8": "1"}
+
+
+def check_python() -> None:
+    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+        found = ".".join(map(str, sys.version_info[:3]))
+        sys.exit(
+            f"Oatmill needs Python {OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}; this is {found}.\n"
+            f"Start it with another one, for example: python3.12 bootstrap.py {' '.join(sys.argv[1:])}"
+        )
+
+
+def read_lock() -> dict[str, list[str]]:
+    """The lock's entries by section: run (what a report needs), dev (tests), lab (JupyterLab)."""
+    sections: dict[str, list[str]] = {name: [] for name in SECTIONS}
+    current = None
+    for line in LOCK.read_text(encoding="utf-8").splitlines():
+        if heading := HEADING.match(line):
+            current = heading[1]
+        elif current and line and not line.startswith("#"):
+            if line.startswith(" "):
+                sections[current][-1] += "\n" + line
+            else:
+                sections[current].append(line)
+    return sections
+
+
+def wanted_entries(names: tuple[str, ...]) -> list[str]:
+    sections = read_lock()
+    return [entry for name in names for entry in sections[name]]
+
+
+def python_of(folder: Path) -> Path:
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def stamp_of(entries: list[str]) -> str:
+    text = "\n".join([sys.version, str(ROOT), *entries, (ROOT / "pyproject.toml").read_text(encoding="utf-8")])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def build_environment(folder: Path, names: tuple[str, ...]) -> Path:
+    """Make `folder` hold exactly the locked packages of these sections and Oatmill itself."""
+    entries = wanted_entries(names)
+    stamp_file, stamp = folder / "oatmill-stamp", stamp_of(entries)
+    python = python_of(folder)
+    if stamp_file.is_file() and stamp in stamp_file.read_text(encoding="utf-8").split():
+        return python
+    started = time.monotonic()
+    say(f"Building the environment {folder.name} (once; a few minutes on a slow connection)")
+    if not python.exists():
+        say("  1/3 creating it")
+        shutil.rmtree(folder, ignore_errors=True)
+        venv.create(folder, with_pip=True)
+    say(f"  2/3 installing {len(entries)} packages from the lock")
+    install_locked(python, entries)
+    say("  3/3 installing Oatmill itself")
+    run_pip(python, ["install", "--no-build-isolation", "--no-deps", "--editable", str(ROOT)], lambda line: None)
+    kept = stamp_file.read_text(encoding="utf-8").split() if stamp_file.is_file() and names != SECTIONS[:1] else []
+    stamps = [stamp] + ([stamp_of(wanted_entries(SECTIONS[:1]))] if names != SECTIONS[:1] else [])
+    stamp_file.write_text("\n".join(dict.fromkeys(stamps + kept)), encoding="utf-8")
+    say(f"  ready after {time.monotonic() - started:.0f} s")
+    return python
+
+
+def install_locked(python: Path, entries: list[str]) -> None:
+    seen: set[str] = set()
+
+    def progress(line: str) -> None:
+        if match := re.match(r"(?:Collecting|Requirement already satisfied:) ([\w.\-]+)", line):
+            seen.add(match[1])
+            if len(seen) % 25 == 0:
+                say(f"      {len(seen)} of {len(entries)} looked up")
+        elif line.startswith("Installing collected"):
+            say("      unpacking")
+
+    with tempfile.TemporaryDirectory() as scratch:
+        part = Path(scratch) / "requirements.txt"
+        part.write_text("\n".join(entries) + "\n", encoding="utf-8")
+        options = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--progress-bar", "off"]
+        run_pip(python, ["install", *options, "-r", str(part)], progress)
+
+
+def run_pip(python: Path, words: list[str], each_line) -> None:
+    command = [str(python), "-m", "pip", "--disable-pip-version-check", "--no-input", *words]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", env=clean_environment()
+    )
+    lines = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.append(line)
+        each_line(line)
+    if process.wait():
+        sys.exit("The installation failed. pip's last words:\n" + "".join(lines[-15:]))
+
+
+def run(python: Path, *words: str) -> int:
+    return subprocess.call([str(python), *words], cwd=ROOT, env=clean_environment())
+
+
+def resolve_lock(python: Path) -> int:
+    """Write requirements.lock: names, versions, hashes; a section per use; no address."""
+    everything = compile_entries(python, ("build", "dev", "lab"))
+    pinned = "\n".join(re.sub(r" ;.*", "", entry.split(" \\")[0]) for entry in everything.values())
+    names = {
+        "run": set(compile_entries(python, ("build",), pinned)),
+        "dev": set(compile_entries(python, ("build", "dev"), pinned)),
+        "lab": set(everything),
+    }
+    lines = [
+        "# Made by `python bootstrap.py lock` from pyproject.toml; do not edit.",
+        "# run: what a report needs. dev: what the tests need besides. lab: what JupyterLab needs besides.",
+    ]
+    done: set[str] = set()
+    for section in SECTIONS:
+        lines.append(f"# == {section} ==")
+        lines += [everything[name] for name in sorted(names[section] - done)]
+        done |= names[section]
+    LOCK.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    say(f"{LOCK.name}: {len(everything)} packages")
+    return 0
+
+
+def compile_entries(python: Path, extras: tuple[str, ...], constraints: str = "") -> dict[str, str]:
+    options = "--universal --only-binary :all: --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url"
+    with tempfile.TemporaryDirectory() as scratch:
+        pins = Path(scratch) / "pins.txt"
+        pins.write_text(constraints + "\n", encoding="utf-8")
+        words = ["pip", "compile", *options.split(), "--quiet", "--constraint", str(pins), "pyproject.toml"]
+        for extra in extras:
+            words += ["--extra", extra]
+        text = subprocess.run(
+            [str(python), "-m", "uv", *words], cwd=ROOT, env=clean_environment(), check=True, capture_output=True, text=True
+        ).stdout
+    entries: dict[str, str] = {}
+    name = ""
+    for line in text.splitlines():
+        if line.startswith(" "):
+            entries[name] += "\n" + line
+        elif line and not line.startswith("#"):
+            name = re.split(r"[=<>;\[ ]", line, maxsplit=1)[0]
+            # a package with two entries (two markers) keeps both
+            entries[name] = f"{entries[name]}\n{line}" if name in entries else line
+    return entries
+
+
+def check_lock(python: Path) -> int:
+    """Resolve the lock from wheels only, for each platform and Python that Oatmill supports."""
+    failed = 0
+    for platform in ("windows", "macos", "linux"):
+        for version in ("3.11", "3.12", "3.13"):
+            words = ["-m", "uv", "pip", "compile", "--quiet", "--only-binary", ":all:", "--no-deps", "-o", os.devnull]
+            words += ["--python-platform", platform, "--python-version", version, str(LOCK)]
+            code = run(python, *words)
+            say(f"{platform:8} Python {version}: {'wheels for every package' if code == 0 else 'NOT INSTALLABLE'}")
+            failed += code != 0
+    return 1 if failed else 0
+
+
+def run_checks(python: Path, words: list[str]) -> int:
+    steps = [
+        ("format", ["-m", "ruff", "format", "--check", "."]),
+        ("lint", ["-m", "ruff", "check", "."]),
+        ("types", ["-m", "mypy"]),
+        ("tests", ["-m", "pytest", *words]),
+    ]
+    for name, step in steps:
+        say(f"== {name}")
+        if code := run(python, *step):
+            return code
+    return 0
+
+
+def main(words: list[str]) -> int:
+    command, rest = (words[0], words[1:]) if words else ("", [])
+    if command in ("", "-h", "--help", "help"):
+        say(__doc__ or "")
+        return 0 if command else 2
+    check_python()
+    if command == "lab":
+        python = build_environment(ROOT / ".venv-lab", ("run", "lab"))
+        return run(python, "-m", "jupyterlab", "notebooks", *rest)
+    sections = ("run",) if command in ("report", "env", "oatmill") else ("run", "dev")
+    python = build_environment(ROOT / ".venv", sections)
+    actions = {
+        "env": lambda: 0,
+        "report": lambda: run(python, "-m", "oatmill", "report", *(rest or ["data/demo"])),
+        "oatmill": lambda: run(python, "-m", "oatmill", *rest),
+        "test": lambda: run(python, "-m", "pytest", *rest),
+        "check": lambda: run_checks(python, rest),
+        "soak": lambda: run(python, "bench/soak.py", *rest),
+        "bench": lambda: run(python, "bench/bench.py", *rest),
+        "lock": lambda: resolve_lock(python),
+        "lock-check": lambda: check_lock(python),
+    }
+    if command not in actions:
+        sys.exit(f"Unknown command: {command}. Known: {', '.join([*actions, 'lab'])}")
+    return actions[command]()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,71 @@
+"""Chapter 20: who is in the analysis. Episodes and cohort -> counts of clients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from oatmill.cohort import Cohort
+from oatmill.results import Result
+
+AGE_BANDS = (0, 25, 30, 35, 40, 45, 50, 55, 60, 200)
+
+
+def estimate_attrition(cohort: Cohort) -> Result:
+    """Clients left after each step on the way to the cohort; `term` is the reason, `period` the step's order."""
+    rows = [
+        {"level": step.step, "term": step.reason, "period": f"{order:02d}", "estimate": float(step.n)}
+        for order, step in enumerate(cohort.attrition)
+    ]
+    return Result("attrition", "counts", pd.DataFrame(rows).assign(estimand="clients", group="step", unit="clients"))
+
+
+def estimate_starters_by_quarter(cohort: Cohort) -> Result:
+    """Starters by quarter of their first day."""
+    days = pd.to_datetime(cohort.frame["start_day"], unit="D")
+    found = days.dt.to_period("Q").astype(str).value_counts().sort_index()
+    rows = pd.DataFrame({"period": found.index, "estimate": found.to_numpy(float)})
+    return Result("starters_by_quarter", "counts", rows.assign(estimand="starters", population="starters", unit="clients"))
+
+
+def estimate_characteristics(cohort: Cohort, covariates: Sequence[str]) -> Result:
+    """Share of starters with each value of each covariate; ages by band; clients without a value are `missing`."""
+    frame = cohort.frame
+    rows = []
+    for name in covariates:
+        values = age_bands(frame[name]) if name == "age" else frame[name].astype(object)
+        found = values.where(values.notna(), "missing").value_counts()
+        order = sorted(found.index, key=lambda level: (level == "missing", level))
+        rows += [{"group": name, "level": level, "events": int(found[level]), "n": len(frame)} for level in order]
+    shares = pd.DataFrame(rows, columns=["group", "level", "events", "n"])
+    shares = shares.assign(estimate=shares["events"] / shares["n"], estimand="share", population="starters", unit="proportion")
+    return Result("characteristics", "proportions", shares)
+
+
+def estimate_mean_age(cohort: Cohort) -> Result:
+    """Mean age at entry of starters whose age is known, with its standard deviation as `se`."""
+    ages = cohort.frame["age"].astype(float).dropna()
+    row = {"estimate": ages.mean(), "se": ages.std(ddof=1), "n": len(ages)}
+    return Result("mean_age", "means", pd.DataFrame([row]).assign(estimand="mean_age", population="starters", unit="years"))
+
+
+def estimate_episodes_per_client(episodes: pd.DataFrame) -> Result:
+    """Clients by the number of episodes they have in the log (5 stands for 5 and more)."""
+    per_client = np.minimum(episodes.groupby("client")["episode"].max(), 5)
+    found = per_client.value_counts().sort_index()
+    rows = pd.DataFrame({"level": [str(k) for k in found.index], "estimate": found.to_numpy(float)})
+    same = {"estimand": "clients", "population": "all clients", "group": "episodes", "unit": "clients"}
+    return Result("episodes_per_client", "counts", rows.assign(**same))
+
+
+def age_bands(ages: pd.Series) -> pd.Series:
+    """Ages in bands of five years, as text (`25-29`); missing stays missing.
+
+    >>> age_bands(pd.Series([24.9, 25, 61])).tolist()
+    ['<25', '25-29', '60+']
+    """
+    labels = [f"<{AGE_BANDS[1]}", *(f"{low}-{high - 1}" for low, high in zip(AGE_BANDS[1:-2], AGE_BANDS[2:-1], strict=True))]
+    labels.append(f"{AGE_BANDS[-2]}+")
+    return pd.cut(ages.astype(float), AGE_BANDS, right=False, labels=labels).astype(object)

@@ -1,0 +1,251 @@
+"""Chapter 40: does a higher dose keep clients in treatment? Intervals and cohort -> Results.
+
+The headline exposure looks only backwards (see `intervals.py`), so it carries no immortal time; the naive
+exposures are estimated beside it to show how far they err.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from oatmill.errors import NotSupported
+from oatmill.results import Result
+from oatmill.schema import EXIT_REASONS
+from oatmill.study import Definitions
+from oatmill.survival import CoxFit, SurvivalError, default_knots, fit_cox, restricted_cubic_spline
+from oatmill.text import _
+
+BANDS_MG = (0, 40, 60, 80, 100, 120, np.inf)
+BAND_MG = 5
+FEWEST_SITES = 10
+LEFT = [code for code, reason in enumerate(EXIT_REASONS, start=1) if reason not in ("transfer_out", "death", "prison")]
+NAIVE = {"first_dose_mg": "entry", "max_dose_mg": "maximum", "mean_dose_mg": "mean", "last_dose_mg": "last"}
+
+
+@dataclass(frozen=True)
+class DoseModel:
+    """A fitted Cox model of leaving on dose.
+
+    `design` maps doses in mg to the columns of the dose terms, which come first in the fit; `doses_mg` and
+    `days` are the person-time they were fitted on.
+    """
+
+    fit: CoxFit
+    knots_mg: np.ndarray | None
+    reference_mg: float
+    doses_mg: np.ndarray
+    days: np.ndarray
+    clients: int
+    errors: str
+
+    @property
+    def events(self) -> int:
+        return int(self.fit.n_events)
+
+    def log_ratio(self, doses_mg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log hazard ratio against the reference dose, and its standard error."""
+        terms = dose_terms(doses_mg, self.knots_mg) - dose_terms(np.array([self.reference_mg]), self.knots_mg)
+        size = terms.shape[1]
+        covariance = self.covariance[:size, :size]
+        return terms @ self.fit.coefficients[:size], np.sqrt(np.einsum("ij,jk,ik->i", terms, covariance, terms))
+
+    @property
+    def covariance(self) -> np.ndarray:
+        robust = self.fit.robust_covariance
+        return self.fit.covariance if robust is None else robust
+
+    @property
+    def quantile(self) -> float:
+        """Half width of a 95% interval in standard errors: t on K - 1 degrees of freedom with site-robust errors."""
+        return float(stats.t.ppf(0.975, self.fit.df) if self.errors == "site" else stats.norm.ppf(0.975))
+
+
+def read_risk_rows(intervals: Path, cohort: pd.DataFrame, definitions: Definitions, covariates: Sequence[str]) -> pd.DataFrame:
+    """Start/stop rows of the clients at risk, with covariates; delayed entry after stabilisation.
+
+    Risk starts on day max(stabilisation_days + 1, lag_days + 7). Clients without a value of a covariate are
+    left out.
+    """
+    first_risk_day = max(definitions.stabilisation_days + 1, definitions.lag_days + 7)
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "SELECT client, greatest(start, ?) AS start, stop, dose_mg, carried, event FROM read_parquet(?) "
+            "WHERE stop > ? AND dose_mg IS NOT NULL ORDER BY client, start",
+            [first_risk_day - 1, str(intervals), first_risk_day - 1],
+        ).df()
+    known = cohort.dropna(subset=list(covariates))[["client", "site", *covariates]]
+    rows = rows.merge(known, on="client", how="inner", validate="many_to_one")
+    rows["left"] = rows["event"].isin(LEFT).astype(int)
+    if rows["left"].sum() == 0 or rows["dose_mg"].nunique() < 2:
+        raise NotSupported(_("There are too few exits or too few different doses for a dose model."))
+    return rows
+
+
+def fit_dose_model(
+    rows: pd.DataFrame, definitions: Definitions, covariates: Sequence[str], *, spline: bool = True
+) -> DoseModel:
+    """Time-varying Cox model of leaving treatment on the lagged dose.
+
+    Dropout, administrative exit and completed taper are the event; death, prison and transfer out are
+    censored (cause-specific hazard). The baseline hazard is stratified by site. From 10 sites on errors are
+    site-robust with the factor K/(K - 1) and t on K - 1 degrees of freedom; below, they are robust by client and
+    differences between sites are ignored.
+
+    Parameters
+    ----------
+    rows : from `read_risk_rows`
+    spline : restricted cubic spline with 4 knots; otherwise linear per `dose_unit_mg`
+    """
+    dose, days = rows["dose_mg"].to_numpy(float), (rows["stop"] - rows["start"]).to_numpy(float)
+    knots = _knots(dose, days) if spline else None
+    unit = 1.0 if knots is not None else definitions.dose_unit_mg
+    terms = dose_terms(dose, knots) / unit
+    design, _names = covariate_columns(rows, covariates)
+    sites = rows["site"].nunique()
+    clustered = "site" if sites >= FEWEST_SITES else "client"
+    fit = _fit(rows, np.column_stack([terms, design]), clustered)
+    return DoseModel(
+        fit, knots, definitions.dose_reference_mg, dose, days, int(rows["client"].nunique()), clustered
+    )
+
+
+def _fit(rows: pd.DataFrame, design: np.ndarray, cluster: str) -> CoxFit:
+    try:
+        return fit_cox(
+            rows["start"].to_numpy(),
+            rows["stop"].to_numpy(),
+            rows["left"].to_numpy(),
+            design,
+            strata=pd.factorize(rows["site"])[0],
+            cluster=pd.factorize(rows[cluster])[0],
+            small_sample=cluster == "site",
+        )
+    except SurvivalError as error:
+        raise NotSupported(_("The dose model cannot be fitted to these data ({code}).", code=error.code)) from None
+
+
+def _knots(dose: np.ndarray, days: np.ndarray) -> np.ndarray | None:
+    """Four knots at quantiles of person-time; None (a straight line) where doses are too alike."""
+    try:
+        knots = np.asarray(default_knots(dose, days, 4))
+    except SurvivalError:
+        return None
+    return knots if len(np.unique(knots)) == len(knots) else None
+
+
+def dose_terms(doses_mg: np.ndarray, knots: np.ndarray | None) -> np.ndarray:
+    """The columns of dose in the model: a straight line, or a restricted cubic spline."""
+    return doses_mg[:, None] if knots is None else restricted_cubic_spline(doses_mg, knots)
+
+
+def covariate_columns(rows: pd.DataFrame, covariates: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """Numbers as they are, categories as indicators against the first level; constant columns left out."""
+    columns: dict[str, np.ndarray] = {}
+    for name in covariates:
+        if pd.api.types.is_numeric_dtype(rows[name]):
+            columns[name] = rows[name].to_numpy(float)
+        else:
+            levels = sorted(rows[name].unique())
+            columns |= {f"{name}: {level}": (rows[name] == level).to_numpy(float) for level in levels[1:]}
+    kept = {name: values for name, values in columns.items() if np.ptp(values) > 0}
+    return np.column_stack(list(kept.values())) if kept else np.empty((len(rows), 0)), list(kept)
+
+
+def estimate_dose_curve(model: DoseModel) -> Result:
+    """Hazard ratio of leaving by dose against the reference, within the 5th to 95th percentile of person-time."""
+    low, high = _weighted_limits(model.doses_mg, model.days)
+    grid = np.arange(BAND_MG * np.ceil(low / BAND_MG), high + 1e-9, BAND_MG)
+    log_ratio, se = model.log_ratio(grid)
+    rows = {"term": [f"{dose:g}" for dose in grid], "estimate": np.exp(log_ratio), "se": se}
+    limits = {"lower": np.exp(log_ratio - model.quantile * se), "upper": np.exp(log_ratio + model.quantile * se)}
+    return _ratios("dose_hazard_ratio", model, pd.DataFrame(rows | limits), "lagged dose, spline", "dose_mg")
+
+
+def estimate_dose_slope(model: DoseModel, definitions: Definitions) -> Result:
+    """Hazard ratio of leaving per `dose_unit_mg`, lagged dose as a straight line."""
+    return _ratios("dose_slope", model, _first_term(model), "lagged dose", f"per {definitions.dose_unit_mg:g} mg")
+
+
+def estimate_naive_slopes(
+    episodes: pd.DataFrame, cohort: pd.DataFrame, definitions: Definitions, covariates: Sequence[str]
+) -> list[Result]:
+    """The same hazard ratio by exposures that must not be used: shown only beside the lagged dose.
+
+    Maximum and whole-episode mean carry immortal time, the last dose carries reverse causation, the dose at
+    entry answers another question. One row per client, from day 1.
+    """
+    first = episodes[episodes["episode"] == 1][["client", *NAIVE]]
+    known = cohort.dropna(subset=list(covariates)).merge(first, on="client", how="inner", validate="one_to_one")
+    rows = known.rename(columns={"entry": "start", "time": "stop"}).assign(left=known["event"].isin(LEFT).astype(int))
+    found = []
+    for column, name in NAIVE.items():
+        part = rows.dropna(subset=[column]).rename(columns={column: "dose_mg"})
+        if part["dose_mg"].nunique() > 1 and part["left"].sum() > 0:
+            model = fit_dose_model(part, definitions, covariates, spline=False)
+            frame = _first_term(model)
+            found.append(_ratios(f"dose_slope_{name}", model, frame, f"naive: {name}", f"per {definitions.dose_unit_mg:g} mg"))
+    return found
+
+
+def estimate_person_time(rows: pd.DataFrame) -> Result:
+    """Client-days at risk by dose in bands of 5 mg, with the number of clients behind them."""
+    frame = rows.assign(low=(rows["dose_mg"] // BAND_MG * BAND_MG).astype(int), days=rows["stop"] - rows["start"])
+    found = frame.groupby("low").agg(estimate=("days", "sum"), n=("client", "nunique")).reset_index()
+    return _person_days("dose_person_time", found.assign(term=found["low"].astype(str)).drop(columns="low"), "dose_mg")
+
+
+def estimate_band_rates(rows: pd.DataFrame) -> Result:
+    """Exits and client-days by dose band (mg), rate per 100 person-years left to the table: counts only."""
+    labels = [f"{low:g}-<{high:g}" if np.isfinite(high) else f">={low:g}" for low, high in zip(BANDS_MG, BANDS_MG[1:], strict=False)]
+    labels[0] = f"<{BANDS_MG[1]:g}"
+    frame = rows.assign(band=pd.cut(rows["dose_mg"], BANDS_MG, right=False, labels=labels), days=rows["stop"] - rows["start"])
+    found = frame.groupby("band", observed=True).agg(estimate=("days", "sum"), n=("client", "nunique"), events=("left", "sum"))
+    return _person_days("dose_bands", found.reset_index().rename(columns={"band": "level"}).astype({"level": str}), "dose_band_mg")
+
+
+def estimate_carried_share(rows: pd.DataFrame) -> Result:
+    """Share of risk time whose exposure was carried forward because no day of the window was dosed."""
+    days = rows["stop"] - rows["start"]
+    row = {"estimate": float(days[rows["carried"]].sum() / days.sum()), "n": rows["client"].nunique()}
+    same = {"estimand": "carried_share", "population": "clients at risk", "unit": "proportion of client-days"}
+    return Result("dose_carried", "means", pd.DataFrame([row]).assign(**same))
+
+
+def estimate_left_before_risk(cohort: pd.DataFrame, definitions: Definitions) -> Result:
+    """Starters who were no longer at risk on the first risk day: nothing is said about them."""
+    first_risk_day = max(definitions.stabilisation_days + 1, definitions.lag_days + 7)
+    before = int((cohort["time"] < first_risk_day).sum())
+    row = {"day": first_risk_day, "events": before, "n": len(cohort), "estimate": before / len(cohort)}
+    same = {"estimand": "left_before_risk", "population": "starters", "unit": "proportion"}
+    return Result("dose_left_before", "proportions", pd.DataFrame([row]).assign(**same))
+
+
+def _first_term(model: DoseModel) -> pd.DataFrame:
+    coefficient, se = model.fit.coefficients[0], np.sqrt(model.covariance[0, 0])
+    low, high = coefficient - model.quantile * se, coefficient + model.quantile * se
+    return pd.DataFrame([{"estimate": np.exp(coefficient), "se": se, "lower": np.exp(low), "upper": np.exp(high)}])
+
+
+def _ratios(output: str, model: DoseModel, frame: pd.DataFrame, name: str, group: str) -> Result:
+    same: dict[str, Any] = {"estimand": "hazard_ratio", "population": "starters", "model": name, "group": group, "unit": "ratio"}
+    frame = frame.assign(n=model.clients, events=model.events, **same)
+    return Result(output, "regression", frame, parameters=len(model.fit.coefficients))
+
+
+def _person_days(output: str, frame: pd.DataFrame, group: str) -> Result:
+    same = {"estimand": "client_days", "population": "clients at risk", "group": group, "unit": "client-days"}
+    return Result(output, "counts", frame.assign(**same))
+
+
+def _weighted_limits(values: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    order = np.argsort(values)
+    share = np.cumsum(weights[order]) / weights.sum()
+    return tuple(float(values[order][np.searchsorted(share, p)]) for p in (0.05, 0.95))  # type: ignore[return-value]

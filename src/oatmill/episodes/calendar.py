@@ -1,0 +1,250 @@
+"""The site calendar: when each site's log begins and ends, and the days on which the log itself is missing.
+
+Made once, from the whole log, before any split by client.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from oatmill.episodes.log import Ints, pack
+from oatmill.study import Definitions
+
+MissingLog: TypeAlias = Literal["skip", "dose_free", "covered"]
+
+MIN_CLIENTS_BEFORE = 5
+DAYS_BEFORE = 7
+_NO_DAY = np.iinfo(np.int32).max
+
+
+@dataclass(frozen=True)
+class SiteCalendar:
+    """The log of each site.
+
+    Arrays named `*_day` have one value per site in the order of `sites`, and one more at the end for rows without a
+    site, so that the index -1 finds it. Days are days since 1970-01-01.
+
+    Parameters
+    ----------
+    sites : site codes
+    data_cut : C, the last day with complete logs
+    first_day, last_day : of each site's log (`_NO_DAY` and its negative where the site has no row)
+    cut_day : C of the clients last dosed at the site: `data_cut`, or the day before a missing log that lasts to it
+    opened_day : opening day where it is known, else `_NO_DAY`
+    run_site, run_start, run_end : runs of missing log before the site's `cut_day`, sorted by site and start
+    missing_log : how their days count: "skip" (neither dose-free nor breaking a run; the rule), or one of its two
+        bounds, "dose_free" and "covered"
+    """
+
+    sites: tuple[str, ...]
+    data_cut: int
+    first_day: Ints
+    last_day: Ints
+    cut_day: Ints
+    opened_day: Ints
+    run_site: Ints
+    run_start: Ints
+    run_end: Ints
+    missing_log: MissingLog = "skip"
+
+    @property
+    def codes(self) -> np.ndarray:
+        """Site codes as objects, with None at index -1."""
+        return np.array([*self.sites, None], dtype=object)
+
+    @property
+    def missing_runs(self) -> pd.DataFrame:
+        """One row per run of missing log: site, start_day, end_day, days (a run that lasts to C included)."""
+        late = np.flatnonzero(self.cut_day < self.data_cut)
+        site = np.append(self.run_site, np.where(late == len(self.sites), -1, late))
+        start = np.append(self.run_start, self.cut_day[late] + 1)
+        end = np.append(self.run_end, np.full(len(late), self.data_cut))
+        frame = pd.DataFrame({"site": self.codes[site], "start_day": start, "end_day": end, "days": end - start + 1})
+        return frame.iloc[np.lexsort((start, site))].reset_index(drop=True)
+
+    def missing_between(self, site: Ints, first: Ints, last: Ints) -> Ints:
+        """Missing-log days among `first` .. `last`, both included (0 where `last < first`)."""
+        if not len(self.run_site) or not len(site):
+            return np.zeros(len(site), dtype=np.int64)
+        return np.where(last < first, 0, self._missing_up_to(site, last) - self._missing_up_to(site, first - 1))
+
+    def uncounted_between(self, site: Ints, first: Ints, last: Ints) -> Ints:
+        """Days among `first` .. `last` that do not count as dose-free for want of a log."""
+        if self.missing_log != "skip":
+            return np.zeros(len(site), dtype=np.int64)
+        return self.missing_between(site, first, last)
+
+    def analysis_day(self, gap_days: int) -> Ints:
+        """A of each site: the latest day with `gap_days` days of log after it up to C (C - G where no log is missing)."""
+        site = np.arange(len(self.cut_day))
+        site[-1] = -1
+        day = self.cut_day - gap_days
+        while True:
+            earlier = self.cut_day - gap_days - self.uncounted_between(site, day + 1, self.cut_day)
+            if (earlier == day).all():
+                return day
+            day = earlier
+
+    def known_day(self, site: Ints, last: Ints, gap_days: int) -> Ints:
+        """The day on which the `gap_days`-th dose-free day after `last` is reached: the end is known from then on."""
+        day = last + gap_days
+        while True:
+            later = last + gap_days + self.uncounted_between(site, last + 1, day)
+            if (later == day).all():
+                return day
+            day = later
+
+    def carried_through(self, site: Ints, last: Ints, before: Ints, gap_days: int) -> Ints:
+        """`last` moved over the runs of missing log that begin before the gap is reached (bound "covered" only)."""
+        last = last.copy()
+        if self.missing_log != "covered" or not len(self.run_site):
+            return last
+        base = int(self.first_day.min()) - 1
+        ends = pack(self.run_site + 1, self.run_end, base)
+        todo = np.flatnonzero(last < before - 1)
+        while len(todo):
+            run = np.searchsorted(ends, pack(site[todo] + 1, np.maximum(last[todo], base), base), side="right")
+            found, run = run < len(ends), np.minimum(run, len(ends) - 1)
+            start = self.run_start[run]
+            found &= (self.run_site[run] == site[todo]) & (start < before[todo])
+            found &= start - last[todo] - 1 < gap_days
+            todo, run = todo[found], run[found]
+            last[todo] = np.minimum(self.run_end[run], before[todo] - 1)
+            todo = todo[last[todo] < before[todo] - 1]
+        return last
+
+    def _missing_up_to(self, site: Ints, day: Ints) -> Ints:
+        """Missing-log days of the site up to `day`, plus those of all sites sorted before it (they cancel out)."""
+        base = int(self.first_day.min()) - 1
+        starts = pack(self.run_site + 1, self.run_start, base)
+        total = np.append(0, np.cumsum(self.run_end - self.run_start + 1))
+        n = np.searchsorted(starts, pack(site + 1, np.maximum(day, base), base), side="right")
+        run = np.maximum(n - 1, 0)
+        inside = (n > 0) & (self.run_site[run] == site)
+        return total[n] - np.where(inside, np.maximum(self.run_end[run] - day, 0), 0)
+
+
+def build_calendar(
+    doses: Path,
+    sites: Sequence[str],
+    definitions: Definitions,
+    opened: Mapping[str, int | dt.date] | None = None,
+    *,
+    missing_log: MissingLog = "skip",
+) -> SiteCalendar:
+    """The calendar of every site's log.
+
+    Parameters
+    ----------
+    doses : parquet of the dosing log
+    sites : site codes; `site` in the log is an index into them
+    definitions : `data_cut` and `closing_weekdays` are read
+    opened : site code -> opening day (day number or date), where it is known
+    missing_log : how days of missing log count (see `SiteCalendar`)
+
+    Notes
+    -----
+    A run of days without any row of a site is *missing log* when at least 5 clients had a dose there in the 7 days
+    before it; with fewer, the days are dose-free. A run begins on its first day that is no declared closing day, and
+    closing days inside it belong to it (the take-home supply that covers them is missing too). Rows without a site
+    are taken as one site. A site where many clients are supplied for a week on the same day looks like missing log
+    on the days between: declare those weekdays closed.
+    """
+    codes = tuple(sites)
+    with duckdb.connect() as connection:
+        cut = _data_cut(connection, doses, definitions)
+        site, day, n = _site_days(connection, doses, cut)
+        run_site, start, end = _runs(site, day, cut, definitions.closing_weekdays)
+        keep = _enough_before(site, day, n, run_site, start)
+        run_site, start, end = run_site[keep], start[keep], end[keep]
+        keep = _clients_before(connection, doses, run_site, start) >= MIN_CLIENTS_BEFORE
+        run_site, start, end = run_site[keep], start[keep], end[keep]
+    first_day, last_day = np.full(len(codes) + 1, _NO_DAY), np.full(len(codes) + 1, -_NO_DAY)
+    np.minimum.at(first_day, site, day)
+    np.maximum.at(last_day, site, day)
+    cut_day, to_cut = np.full(len(codes) + 1, cut), (end == cut) & (missing_log != "dose_free")
+    cut_day[run_site[to_cut]] = start[to_cut] - 1
+    run_site, start, end = run_site[~to_cut], start[~to_cut], end[~to_cut]
+    opened_day = _opened(codes, opened or {})
+    return SiteCalendar(
+        codes, cut, first_day, last_day, cut_day, opened_day, run_site, start, end, missing_log=missing_log
+    )
+
+
+def day_number(date: int | dt.date) -> int:
+    """Days since 1970-01-01."""
+    return int(date) if isinstance(date, int | np.integer) else int(np.datetime64(date, "D").astype(np.int64))
+
+
+def _data_cut(connection: duckdb.DuckDBPyConnection, doses: Path, definitions: Definitions) -> int:
+    if definitions.data_cut is not None:
+        return day_number(definitions.data_cut)
+    row = connection.execute("SELECT max(day) FROM read_parquet($doses)", {"doses": str(doses)}).fetchone()
+    return int(row[0]) if row and row[0] is not None else 0
+
+
+def _site_days(connection: duckdb.DuckDBPyConnection, doses: Path, cut: int) -> tuple[Ints, Ints, Ints]:
+    """Each site and day with a row, and its number of rows, sorted."""
+    columns = connection.execute(
+        """SELECT coalesce(site, -1) AS site, day, count(*) AS n FROM read_parquet($doses) WHERE day <= $cut
+           GROUP BY ALL ORDER BY site, day""",
+        {"doses": str(doses), "cut": cut},
+    ).fetchnumpy()
+    site, day, n = (np.asarray(columns[name], dtype=np.int64) for name in ("site", "day", "n"))
+    return site, day, n
+
+
+def _runs(site: Ints, day: Ints, cut: int, closing: Sequence[int]) -> tuple[Ints, Ints, Ints]:
+    """Runs of days without a row inside or at the end of each site's log: site, first and last day."""
+    last = np.append(np.diff(site) != 0, True) if len(site) else np.zeros(0, dtype=bool)
+    start, end = day + 1, np.where(last, cut, np.roll(day, -1) - 1)
+    for _turn in range(7):
+        start = start + np.isin((start + 3) % 7, closing)
+    keep = start <= end
+    return site[keep], start[keep], end[keep]
+
+
+def _enough_before(site: Ints, day: Ints, n: Ints, run_site: Ints, start: Ints) -> np.ndarray:
+    """Whether there are rows enough in the days before a run for the clients to be counted at all."""
+    if not len(run_site):
+        return np.zeros(0, dtype=bool)
+    base = int(day.min()) - DAYS_BEFORE
+    key, total = pack(site + 1, day, base), np.append(0, np.cumsum(n))
+    until = np.searchsorted(key, pack(run_site + 1, start, base))
+    since = np.searchsorted(key, pack(run_site + 1, start - DAYS_BEFORE, base))
+    return total[until] - total[since] >= MIN_CLIENTS_BEFORE
+
+
+def _clients_before(connection: duckdb.DuckDBPyConnection, doses: Path, run_site: Ints, start: Ints) -> Ints:
+    """Clients with a row at the site in the 7 days before each run."""
+    n = np.zeros(len(run_site), dtype=np.int64)
+    if not len(run_site):
+        return n
+    window = pd.DataFrame(
+        {
+            "run": np.repeat(np.arange(len(run_site)), DAYS_BEFORE),
+            "site": np.repeat(run_site, DAYS_BEFORE),
+            "day": np.repeat(start, DAYS_BEFORE) - np.tile(np.arange(1, DAYS_BEFORE + 1), len(run_site)),
+        }
+    )
+    connection.register("run_windows", window)
+    found = connection.execute(
+        """SELECT run, count(DISTINCT client) AS n FROM read_parquet($doses) AS log
+           JOIN run_windows ON coalesce(log.site, -1) = run_windows.site AND log.day = run_windows.day GROUP BY run""",
+        {"doses": str(doses)},
+    ).fetchnumpy()
+    n[np.asarray(found["run"], dtype=np.int64)] = found["n"]
+    return n
+
+
+def _opened(sites: tuple[str, ...], opened: Mapping[str, int | dt.date]) -> Ints:
+    days = [day_number(opened[site]) if opened.get(site) is not None else _NO_DAY for site in sites]
+    return np.array([*days, _NO_DAY], dtype=np.int64)

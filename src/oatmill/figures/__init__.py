@@ -1,0 +1,91 @@
+"""Released -> a figure. One theme: readable in print, in grey and by colour-blind readers (Okabe & Ito 2008)."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from oatmill.disclosure import Released
+from oatmill.errors import DisclosureRefused
+from oatmill.text import _
+
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BLACK = (
+    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000",
+)  # fmt: skip
+PALETTE = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK, YELLOW)
+GREY = "#6B6B6B"
+LIGHT = "#D9D9D9"
+
+_STYLE: dict[str, Any] = {
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": "#222222",
+    "axes.labelsize": 10,
+    "axes.prop_cycle": mpl.cycler(color=PALETTE),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 100,
+    "figure.facecolor": "white",
+    "font.family": "DejaVu Sans",  # ships with matplotlib and has Cyrillic, so that figures look the same everywhere
+    "font.size": 10,
+    "legend.frameon": False,
+    "lines.linewidth": 2,
+    "savefig.facecolor": "white",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "oatmill",
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+}
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure ready to show: what it is called, what stands under it and what it says in words."""
+
+    name: str
+    caption: str
+    alt: str
+    figure: Figure
+    data: pd.DataFrame
+
+
+def theme() -> AbstractContextManager[None]:
+    return plt.rc_context(_STYLE)
+
+
+def themed(draw: Callable[P, T]) -> Callable[P, T]:
+    """Run a drawing function under the theme and close its figure, so that a notebook does not show it twice."""
+
+    @functools.wraps(draw)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        with theme():
+            plot = draw(*args, **kwargs)
+        if isinstance(plot, Plot):
+            plt.close(plot.figure)
+        return plot
+
+    return run
+
+
+def make_plot(source: Released | list[Released], figure: Figure, *, name: str, caption: str, alt: str) -> Plot:
+    """Name a figure whose every number came from `source`."""
+    sources = [source] if isinstance(source, Released) else source
+    if not all(isinstance(each, Released) for each in sources):
+        raise DisclosureRefused(_("Figures are made from released results only."))
+    data = pd.concat([each.frame.assign(output=each.output) for each in sources], ignore_index=True)
+    notes = " ".join(dict.fromkeys(note for each in sources for note in each.notes))
+    return Plot(name, " ".join(filter(None, [caption, notes])), alt, figure, data)

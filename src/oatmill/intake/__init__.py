@@ -1,0 +1,235 @@
+"""Files of a study -> validated tables and quarantined rows.
+
+Reading order: `files` (text), `columns` (which column is which), `cells` (types), `rows` (quarantine), `doses`
+(the log as Parquet), `frames` (the other tables), `checks` (what was looked at). DuckDB does the reading, so
+that a dosing log of many millions of rows never becomes a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from oatmill.errors import ColumnsWrong, Fault, FileMissing, TableEmpty, ValuesWrong
+from oatmill.intake.cells import build_typed, check_cells
+from oatmill.intake.checks import Check, check_exits, check_links, check_log, check_table, count, log_facts
+from oatmill.intake.columns import Layout, build_layout
+from oatmill.intake.doses import write_doses
+from oatmill.intake.files import FIRST_LINES, DataFile, Unreadable, first_lines, lines_of, load, open_file
+from oatmill.intake.frames import build_frame, number_clients, number_sites, write_identifiers
+from oatmill.intake.rows import check_unique, kept, out, quarantine, reasons, write_rejected
+from oatmill.study import Study
+from oatmill.text import _, ngettext
+
+__all__ = ["Intake", "read_tables"]
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What the files of a study hold, once checked.
+
+    Attributes
+    ----------
+    tables : every table but `doses`. `client_id` is `client` (int32, 0.. in the order of the identifiers);
+        a date column X is `X_day` and `date` is `day` (Int32, days since 1970-01-01); categories are text
+        (missing: None), numbers float64, whole numbers Int32, flags boolean
+    doses : Parquet file of the dosing log: client INT, day INT, dose_dmg INT (tenths of a mg; NULL: covered,
+        dose unknown), site INT (index into `sites`; -1: unknown), medication TINYINT (index into
+        `schema.MEDICATIONS`), take_home_days SMALLINT; unique by (client, day, site, medication) and sorted so
+    sites : site codes in order
+    ledger : one row per table: table, file, rows_read, rows_kept, rows_quarantined (read = kept + quarantined)
+    checks : one row per check: table, check, severity (stop, quarantine, warn), rule (words), count
+    facts : n_clients, n_sites and, where there is a log, log_first_day, log_last_day, n_clients_log, dose_rows,
+        client_days, rows_summed_away, rows_not_covering, rows_dose_unknown
+    """
+
+    tables: dict[str, pd.DataFrame]
+    doses: Path | None
+    sites: tuple[str, ...]
+    ledger: pd.DataFrame
+    checks: pd.DataFrame
+    facts: dict[str, int | float]
+
+
+def read_tables(study: Study, folder: Path, *, threads: int | None = None) -> Intake:
+    """Read and check every source of the study.
+
+    Parameters
+    ----------
+    folder : private folder for doses.parquet, identifiers.txt and rejected/<table>.csv
+    threads : of DuckDB; the result does not depend on it
+
+    Raises
+    ------
+    FileMissing, ColumnsWrong, TableEmpty, ValuesWrong
+        with every fault of every table that can be found at that stage
+
+    Notes
+    -----
+    A row is either kept or quarantined. A kept dose row may still cover no day (a zero dose) or share its day
+    with others (summed): `facts` counts both, so that the log adds up from the file to the Parquet file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    layouts = _layouts(study)
+    with _database(folder, threads) as con:
+        _load(con, study, layouts, folder)
+        _set_aside(con, study, layouts)
+        return _hand_over(con, study, layouts, folder)
+
+
+def _layouts(study: Study) -> dict[str, Layout]:
+    """Find every file and every column."""
+    layouts: dict[str, Layout] = {}
+    missing: list[Fault] = []
+    wrong: list[Fault] = []
+    for table in study.sources:
+        try:
+            layouts[table], faults = build_layout(open_file(study, table))
+            wrong += faults
+        except Unreadable as unreadable:
+            missing.append(unreadable.fault)
+    if missing:
+        raise FileMissing(_("A file of the study cannot be read."), missing + wrong)
+    if wrong:
+        raise ColumnsWrong(_("The columns of the files are not those that the study needs."), wrong)
+    return layouts
+
+
+@contextmanager
+def _database(folder: Path, threads: int | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB database on disk, so that a log larger than the memory can be read; removed at the end."""
+    path = folder / "intake.duckdb"
+    _remove(path)
+    config: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": False}
+    if threads:
+        config["threads"] = threads
+    con = duckdb.connect(str(path), config=config)
+    try:
+        con.execute("SET preserve_insertion_order = true")
+        con.execute("SET enable_progress_bar = false")
+        yield con
+    finally:
+        con.close()
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    for file in (path, path.with_name(path.name + ".wal")):
+        file.unlink(missing_ok=True)
+
+
+def _load(con: duckdb.DuckDBPyConnection, study: Study, layouts: dict[str, Layout], folder: Path) -> None:
+    """Read all rows of all tables; stop on what cannot be read."""
+    empty: list[Fault] = []
+    wrong: list[Fault] = []
+    for layout in layouts.values():
+        broken = load(con, layout.file, folder)
+        wrong += broken
+        if not _exists(con, layout.file):
+            continue
+        if count(con, layout.file.raw) == 0 and not broken:
+            empty.append(_empty(layout.file, _("the file has a header and no rows")))
+            continue
+        build_typed(con, layout)
+        wrong += check_cells(con, layout)
+        if layout.table.name == "doses" and study.definitions.blank_dose == "stop":
+            wrong += _blank_doses(con, layout)
+    _raise(empty, wrong)
+
+
+def _set_aside(con: duckdb.DuckDBPyConnection, study: Study, layouts: dict[str, Layout]) -> None:
+    """Quarantine rows; stop where none is left or a key stands twice."""
+    definitions = study.definitions
+    # Exits come first: a dose after a recorded death is quarantined.
+    for table in sorted(layouts, key=lambda name: name != "exits"):
+        exits = layouts.get("exits")
+        deaths = f"(SELECT client_id, date FROM {kept(exits)} WHERE reason = 'death')" if exits else None
+        quarantine(con, layouts[table], definitions, deaths if table == "doses" else None)
+    wrong = [fault for layout in layouts.values() for fault in check_unique(con, layout)]
+    empty = [
+        _empty(layout.file, _("no row is left after the checks"))
+        for layout in layouts.values()
+        if count(con, kept(layout)) == 0
+    ]
+    _raise(empty, wrong)
+
+
+def _hand_over(con: duckdb.DuckDBPyConnection, study: Study, layouts: dict[str, Layout], folder: Path) -> Intake:
+    """Number clients and sites, write the files, build the frames."""
+    rejected = folder / "rejected"
+    rejected.mkdir(exist_ok=True)
+    for layout in layouts.values():
+        write_rejected(con, layout, reasons(layout, study.definitions), rejected)
+    write_identifiers(con, layouts.values(), folder / "identifiers.txt")
+    facts: dict[str, int | float] = {"n_clients": number_clients(con, layouts.values())}
+    sites = number_sites(con, layouts.values())
+    facts["n_sites"] = len(sites)
+    checks = [check for layout in layouts.values() for check in check_table(con, layout, study.definitions)]
+    doses = None
+    if log := layouts.get("doses"):
+        doses = folder / "doses.parquet"
+        write_doses(con, log, study.definitions, layouts.get("clients"), doses)
+        checks += check_log(con, log, study.definitions, layouts.get("clients"))
+        facts |= log_facts(con, log)
+    if exits := layouts.get("exits"):
+        checks += check_exits(con, exits)
+    checks += check_links(con, layouts)
+    tables = {table: build_frame(con, layout) for table, layout in layouts.items() if table != "doses"}
+    return Intake(tables, doses, sites, _ledger(con, layouts), _frame(checks), facts)
+
+
+def _ledger(con: duckdb.DuckDBPyConnection, layouts: dict[str, Layout]) -> pd.DataFrame:
+    """Rows read, kept and quarantined, each counted on its own, so that their sum is a test."""
+    return pd.DataFrame(
+        [
+            (table, layout.file.name, count(con, layout.file.raw), count(con, kept(layout)), count(con, out(layout)))
+            for table, layout in layouts.items()
+        ],
+        columns=["table", "file", "rows_read", "rows_kept", "rows_quarantined"],
+    )
+
+
+def _frame(checks: list[Check]) -> pd.DataFrame:
+    return pd.DataFrame([asdict(check) for check in checks], columns=["table", "check", "severity", "rule", "count"])
+
+
+def _blank_doses(con: duckdb.DuckDBPyConnection, layout: Layout) -> list[Fault]:
+    rows = [
+        row
+        for (row,) in con.execute(
+            f"SELECT row FROM typed_doses WHERE dose_mg IS NULL AND NOT bad_dose_mg ORDER BY row LIMIT {FIRST_LINES + 1}"
+        ).fetchall()
+    ]
+    if not rows:
+        return []
+    n = count(con, "typed_doses WHERE dose_mg IS NULL AND NOT bad_dose_mg")
+    lines = lines_of(con, layout.file, rows)
+    what = ngettext("{n} dose is blank (line {lines})", "{n} doses are blank (lines {lines})", n, lines=first_lines(lines))
+    cure = _(
+        "Say what a blank dose means, under `definitions:` in the study file: `blank_dose: covered` (the client was "
+        "dosed, the dose is unknown) or `blank_dose: not_covered` (the client was not dosed that day)."
+    )
+    column = layout.file.source.columns.get("dose_mg", "dose_mg")
+    return [Fault(what, file=layout.file.name, row=lines[0], column=column, found=_("a blank cell"), cure=cure)]
+
+
+def _exists(con: duckdb.DuckDBPyConnection, file: DataFile) -> bool:
+    found = con.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [file.raw]).fetchone()
+    return bool(found and found[0])
+
+
+def _empty(file: DataFile, what: str) -> Fault:
+    cure = _("Give a file with rows, or take the table out of the study file.")
+    return Fault(what, file=file.name, expected=_("at least one row"), cure=cure)
+
+
+def _raise(empty: list[Fault], wrong: list[Fault]) -> None:
+    if empty:
+        raise TableEmpty(_("A table of the study has no rows."), empty + wrong)
+    if wrong:
+        raise ValuesWrong(_("Some cells of the files cannot be read as what their columns hold."), wrong)

@@ -1,0 +1,119 @@
+"""Which column of the file, or which constant, fills each column of the schema."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from oatmill.errors import Fault
+from oatmill.intake.files import DataFile
+from oatmill.schema import TABLES, Column, Table
+from oatmill.text import _
+
+# Tables in which any one of several sets of columns will do.
+ONE_OF: dict[str, tuple[tuple[str, ...], ...]] = {
+    "surveys": (("date",), ("month",)),
+    "episodes": (("start", "end"), ("days", "ended")),
+}
+_SHOWN = 40  # column names in a message
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each column of one table comes from.
+
+    `positions`: schema column -> position in the file, from 0; `constants`: schema column -> one value for
+    every row; `unused`: names of the file's columns that nothing uses, and their positions.
+    """
+
+    file: DataFile
+    positions: dict[str, int]
+    constants: dict[str, str]
+    unused: dict[str, int]
+
+    @property
+    def table(self) -> Table:
+        return TABLES[self.file.table]
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The schema's columns that this study has."""
+        return tuple(column for column in self.table.columns if self.has(column.name))
+
+    def has(self, column: str) -> bool:
+        return column in self.positions or column in self.constants
+
+
+def build_layout(file: DataFile) -> tuple[Layout, list[Fault]]:
+    """Match the file's header with the schema; the faults name every column that is missing."""
+    source, header = file.source, file.header
+    constants = dict(source.constants)
+    names = {column: source.columns.get(column, column) for column in TABLES[file.table].names}
+    positions = {
+        column: header.index(name) for column, name in names.items() if name in header and column not in constants
+    }
+    unused = {name: k for k, name in enumerate(header) if k not in positions.values()}
+    layout = Layout(file, positions, constants, unused)
+    return layout, [*_misnamed(layout), *_absent(layout, names), *_twice(layout)]
+
+
+def _misnamed(layout: Layout) -> list[Fault]:
+    """Columns that the study file names and the file does not have."""
+    file = layout.file
+    return [
+        _fault(file, name, _("the study file names a column that the file does not have"), column)
+        for column, name in file.source.columns.items()
+        if name not in file.header
+    ]
+
+
+def _absent(layout: Layout, names: dict[str, str]) -> list[Fault]:
+    """Required columns that are neither in the file nor explained by the study file."""
+    file = layout.file
+    said = file.source.columns
+    faults = [
+        _fault(file, column, _("a required column is missing"), column)
+        for column in layout.table.required
+        if not layout.has(column) and column not in said
+    ]
+    choices = ONE_OF.get(file.table, ())
+    if choices and not any(all(layout.has(column) for column in choice) for choice in choices):
+        known = _(" or ").join(" + ".join(choice) for choice in choices)
+        faults.append(Fault(_("required columns are missing"), file=file.name, expected=known, found=_header(file)))
+    return faults
+
+
+def _twice(layout: Layout) -> list[Fault]:
+    header = layout.file.header
+    used = {header[position] for position in layout.positions.values()}
+    what = _("the header has this column more than once")
+    cure = _("Rename one of the two in the file.")
+    return [
+        Fault(what, file=layout.file.name, row=1, column=name, cure=cure) for name in sorted(used) if header.count(name) > 1
+    ]
+
+
+def _fault(file: DataFile, name: str, what: str, column: str) -> Fault:
+    free = [cell for cell in file.header if cell]
+    close = difflib.get_close_matches(name.lower(), [cell.lower() for cell in free], n=1, cutoff=0.5)
+    nearest = next((cell for cell in free if close and cell.lower() == close[0]), None)
+    cure = _(
+        "Under `sources: {table}: columns:` in the study file, write the line `{column}: {name}`.",
+        table=file.table,
+        column=column,
+        name=nearest or _("name in the file"),
+    )
+    return Fault(
+        what,
+        file=file.name,
+        row=1,
+        column=name,
+        found=_header(file),
+        expected=_("did you mean `{name}`?", name=nearest) if nearest else None,
+        cure=cure,
+    )
+
+
+def _header(file: DataFile) -> str:
+    names = ", ".join(cell for cell in file.header[:_SHOWN] if cell)
+    return _("these columns: {names}", names=names) if names else _("no header")
