@@ -23,9 +23,12 @@ import each other. The architecture test reads the order here.
     registry *      chapter 50
     programme *     chapter 60
     disclosure      Result -> Released: the only door to tables, figures and files
+    labels          what codes are called in front of readers
     tables          Released -> a table
     figures         Released -> a figure
-    session         what a notebook opens: study, stations, the run it belongs to; release and show
+    findings        Released -> sentences
+    pages           a page while its notebook runs: what it shows and what it files
+    session         what a notebook opens: a study and its stations; release and show
     gate            scans everything that would be published
     run             which notebooks can run on this data; run them
     book            executed notebooks -> site
@@ -40,15 +43,99 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# Public name -> module. Modules are loaded on first use, so that the command line starts fast.
-_PUBLIC: dict[str, str] = {}
+# Module -> its public names, loaded on first use so that the command line starts fast.
+_PUBLIC: dict[str, tuple[str, ...]] = {
+    "describe": (
+        "estimate_attrition",
+        "estimate_characteristics",
+        "estimate_episodes_per_client",
+        "estimate_mean_age",
+        "estimate_starters_by_quarter",
+    ),
+    "quality": (
+        "estimate_checks",
+        "estimate_dose_distribution",
+        "estimate_ledger",
+        "estimate_missing",
+        "estimate_site_months",
+    ),
+    "retention": (
+        "estimate_completed_window",
+        "estimate_exits",
+        "estimate_fixed_retention",
+        "estimate_retention",
+    ),
+    "dose": (
+        "estimate_band_rates",
+        "estimate_carried_share",
+        "estimate_dose_curve",
+        "estimate_dose_slope",
+        "estimate_left_before_risk",
+        "estimate_naive_slopes",
+        "estimate_person_time",
+        "fit_dose_model",
+        "read_risk_rows",
+    ),
+    "labels": (
+        "COVARIATES",
+        "label",
+    ),
+    "tables.describe": (
+        "table_characteristics",
+        "table_episodes",
+    ),
+    "tables.dose": (
+        "table_dose_bands",
+        "table_dose_slopes",
+    ),
+    "tables.quality": (
+        "table_checks",
+        "table_ledger",
+        "table_missing",
+    ),
+    "tables.retention": (
+        "table_exits",
+        "table_retention",
+    ),
+    "figures.describe": (
+        "plot_attrition",
+        "plot_starters",
+    ),
+    "figures.dose": (
+        "plot_dose_curve",
+        "plot_why_not",
+    ),
+    "figures.quality": (
+        "plot_dose_distribution",
+        "plot_site_months",
+    ),
+    "figures.retention": (
+        "plot_retention",
+        "plot_retention_by_group",
+    ),
+    "findings.describe": (
+        "cards_cohort",
+        "findings_cohort",
+    ),
+    "findings.dose": (
+        "cards_dose",
+        "findings_dose",
+    ),
+    "findings.quality": ("findings_quality",),
+    "findings.retention": (
+        "cards_retention",
+        "findings_retention",
+    ),
+    "session": ("open_study",),
+}
+_MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}
 
-__all__ = ["__version__", *sorted(_PUBLIC)]
+__all__ = ["__version__", *sorted(_MODULE_OF)]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(f"oatmill.{_PUBLIC[name]}"), name)
+    if name in _MODULE_OF:
+        return getattr(importlib.import_module(f"oatmill.{_MODULE_OF[name]}"), name)
     raise AttributeError(f"module 'oatmill' has no attribute {name!r}")
 
 

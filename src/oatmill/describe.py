@@ -27,7 +27,9 @@ def estimate_starters_by_quarter(cohort: Cohort) -> Result:
     days = pd.to_datetime(cohort.frame["start_day"], unit="D")
     found = days.dt.to_period("Q").astype(str).value_counts().sort_index()
     rows = pd.DataFrame({"period": found.index, "estimate": found.to_numpy(float)})
-    return Result("starters_by_quarter", "counts", rows.assign(estimand="starters", population="starters", unit="clients"))
+    return Result(
+        "starters_by_quarter", "counts", rows.assign(estimand="starters", population="starters", unit="clients")
+    )
 
 
 def estimate_characteristics(cohort: Cohort, covariates: Sequence[str]) -> Result:
@@ -40,7 +42,9 @@ def estimate_characteristics(cohort: Cohort, covariates: Sequence[str]) -> Resul
         order = sorted(found.index, key=lambda level: (level == "missing", level))
         rows += [{"group": name, "level": level, "events": int(found[level]), "n": len(frame)} for level in order]
     shares = pd.DataFrame(rows, columns=["group", "level", "events", "n"])
-    shares = shares.assign(estimate=shares["events"] / shares["n"], estimand="share", population="starters", unit="proportion")
+    shares = shares.assign(
+        estimate=shares["events"] / shares["n"], estimand="share", population="starters", unit="proportion"
+    )
     return Result("characteristics", "proportions", shares)
 
 
@@ -48,7 +52,9 @@ def estimate_mean_age(cohort: Cohort) -> Result:
     """Mean age at entry of starters whose age is known, with its standard deviation as `se`."""
     ages = cohort.frame["age"].astype(float).dropna()
     row = {"estimate": ages.mean(), "se": ages.std(ddof=1), "n": len(ages)}
-    return Result("mean_age", "means", pd.DataFrame([row]).assign(estimand="mean_age", population="starters", unit="years"))
+    return Result(
+        "mean_age", "means", pd.DataFrame([row]).assign(estimand="mean_age", population="starters", unit="years")
+    )
 
 
 def estimate_episodes_per_client(episodes: pd.DataFrame) -> Result:
@@ -66,6 +72,9 @@ def age_bands(ages: pd.Series) -> pd.Series:
     >>> age_bands(pd.Series([24.9, 25, 61])).tolist()
     ['<25', '25-29', '60+']
     """
-    labels = [f"<{AGE_BANDS[1]}", *(f"{low}-{high - 1}" for low, high in zip(AGE_BANDS[1:-2], AGE_BANDS[2:-1], strict=True))]
+    labels = [
+        f"<{AGE_BANDS[1]}",
+        *(f"{low}-{high - 1}" for low, high in zip(AGE_BANDS[1:-2], AGE_BANDS[2:-1], strict=True)),
+    ]
     labels.append(f"{AGE_BANDS[-2]}+")
     return pd.cut(ages.astype(float), AGE_BANDS, right=False, labels=labels).astype(object)

@@ -68,7 +68,9 @@ class DoseModel:
         return float(stats.t.ppf(0.975, self.fit.df) if self.errors == "site" else stats.norm.ppf(0.975))
 
 
-def read_risk_rows(intervals: Path, cohort: pd.DataFrame, definitions: Definitions, covariates: Sequence[str]) -> pd.DataFrame:
+def read_risk_rows(
+    intervals: Path, cohort: pd.DataFrame, definitions: Definitions, covariates: Sequence[str]
+) -> pd.DataFrame:
     """Start/stop rows of the clients at risk, with covariates; delayed entry after stabilisation.
 
     Risk starts on day max(stabilisation_days + 1, lag_days + 7). Clients without a value of a covariate are
@@ -112,9 +114,7 @@ def fit_dose_model(
     sites = rows["site"].nunique()
     clustered = "site" if sites >= FEWEST_SITES else "client"
     fit = _fit(rows, np.column_stack([terms, design]), clustered)
-    return DoseModel(
-        fit, knots, definitions.dose_reference_mg, dose, days, int(rows["client"].nunique()), clustered
-    )
+    return DoseModel(fit, knots, definitions.dose_reference_mg, dose, days, int(rows["client"].nunique()), clustered)
 
 
 def _fit(rows: pd.DataFrame, design: np.ndarray, cluster: str) -> CoxFit:
@@ -191,7 +191,9 @@ def estimate_naive_slopes(
         if part["dose_mg"].nunique() > 1 and part["left"].sum() > 0:
             model = fit_dose_model(part, definitions, covariates, spline=False)
             frame = _first_term(model)
-            found.append(_ratios(f"dose_slope_{name}", model, frame, f"naive: {name}", f"per {definitions.dose_unit_mg:g} mg"))
+            found.append(
+                _ratios(f"dose_slope_{name}", model, frame, f"naive: {name}", f"per {definitions.dose_unit_mg:g} mg")
+            )
     return found
 
 
@@ -204,11 +206,20 @@ def estimate_person_time(rows: pd.DataFrame) -> Result:
 
 def estimate_band_rates(rows: pd.DataFrame) -> Result:
     """Exits and client-days by dose band (mg), rate per 100 person-years left to the table: counts only."""
-    labels = [f"{low:g}-<{high:g}" if np.isfinite(high) else f">={low:g}" for low, high in zip(BANDS_MG, BANDS_MG[1:], strict=False)]
+    labels = [
+        f"{low:g}-<{high:g}" if np.isfinite(high) else f">={low:g}"
+        for low, high in zip(BANDS_MG, BANDS_MG[1:], strict=False)
+    ]
     labels[0] = f"<{BANDS_MG[1]:g}"
-    frame = rows.assign(band=pd.cut(rows["dose_mg"], BANDS_MG, right=False, labels=labels), days=rows["stop"] - rows["start"])
-    found = frame.groupby("band", observed=True).agg(estimate=("days", "sum"), n=("client", "nunique"), events=("left", "sum"))
-    return _person_days("dose_bands", found.reset_index().rename(columns={"band": "level"}).astype({"level": str}), "dose_band_mg")
+    frame = rows.assign(
+        band=pd.cut(rows["dose_mg"], BANDS_MG, right=False, labels=labels), days=rows["stop"] - rows["start"]
+    )
+    found = frame.groupby("band", observed=True).agg(
+        estimate=("days", "sum"), n=("client", "nunique"), events=("left", "sum")
+    )
+    return _person_days(
+        "dose_bands", found.reset_index().rename(columns={"band": "level"}).astype({"level": str}), "dose_band_mg"
+    )
 
 
 def estimate_carried_share(rows: pd.DataFrame) -> Result:
@@ -235,7 +246,13 @@ def _first_term(model: DoseModel) -> pd.DataFrame:
 
 
 def _ratios(output: str, model: DoseModel, frame: pd.DataFrame, name: str, group: str) -> Result:
-    same: dict[str, Any] = {"estimand": "hazard_ratio", "population": "starters", "model": name, "group": group, "unit": "ratio"}
+    same: dict[str, Any] = {
+        "estimand": "hazard_ratio",
+        "population": "starters",
+        "model": name,
+        "group": group,
+        "unit": "ratio",
+    }
     frame = frame.assign(n=model.clients, events=model.events, **same)
     return Result(output, "regression", frame, parameters=len(model.fit.coefficients))
 

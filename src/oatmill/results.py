@@ -64,7 +64,9 @@ def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
             columns[name] = frame[name].fillna("").astype(str) if name in frame else ""
         else:
             columns[name] = frame[name].astype(float) if name in frame else np.nan
-    return pd.DataFrame(columns, index=range(len(frame)) if not len(frame.index) else frame.index).reset_index(drop=True)
+    return pd.DataFrame(columns, index=range(len(frame)) if not len(frame.index) else frame.index).reset_index(
+        drop=True
+    )
 
 
 def counts(values: dict[str, float], **same: Any) -> pd.DataFrame:

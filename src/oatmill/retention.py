@@ -111,10 +111,12 @@ def estimate_completed_window(cohort: Cohort, definitions: Definitions) -> Resul
 
 
 def estimate_exits(cohort: Cohort, definitions: Definitions) -> Result:
-    """Number of starters by how the first episode stood at the end of follow-up: still in treatment, or why it ended."""
+    """Starters by how their first episode stood at the end of follow-up: still in treatment, or why it ended."""
     found = cohort.frame["event"].value_counts()
     named = {"in_treatment": 0} | {reason: code for code, reason in enumerate(EXIT_REASONS, start=1)}
-    rows = [{"level": name, "estimate": float(found.get(code, 0)), "n": len(cohort.frame)} for name, code in named.items()]
+    rows = [
+        {"level": name, "estimate": float(found.get(code, 0)), "n": len(cohort.frame)} for name, code in named.items()
+    ]
     same = {
         "estimand": "clients",
         "population": "starters",

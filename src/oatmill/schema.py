@@ -144,7 +144,14 @@ TABLES: dict[str, Table] = {
                 Column("days", "integer", "Days in treatment", unit="days", low=0, high=30000),
                 Column("ended", "flag", "Whether treatment ended (yes) or was still going on (no)"),
                 Column("exit_reason", "category", "Why treatment ended", allowed=EXIT_REASONS),
-                Column("dose_mg", "number", "The client's dose (see dose_meaning in the study file)", unit="mg", low=0, high=500),
+                Column(
+                    "dose_mg",
+                    "number",
+                    "The client's dose (see dose_meaning in the study file)",
+                    unit="mg",
+                    low=0,
+                    high=500,
+                ),
                 _site,
                 Column("sex", "category", "Sex", allowed=SEXES),
                 Column("age", "number", "Age at entry", unit="years", low=10, high=100),
@@ -195,10 +202,21 @@ TABLES: dict[str, Table] = {
                 Column("clients_cumulative", "number", "Clients ever enrolled by the end of the year", low=0),
                 Column("clients_year_end", "number", "Clients on treatment at the end of the year", low=0),
                 Column("retention_percent", "number", "Annual retention rate", unit="%", low=0, high=100),
-                Column("mean_days_in_treatment", "number", "Mean days in treatment in the year", unit="days", low=0, high=366),
+                Column(
+                    "mean_days_in_treatment",
+                    "number",
+                    "Mean days in treatment in the year",
+                    unit="days",
+                    low=0,
+                    high=366,
+                ),
                 Column("mean_dose_mg", "number", "Mean daily methadone dose", unit="mg", low=0, high=500),
-                Column("se_dose_mg", "number", "Printed as the standard error of the mean daily dose", unit="mg", low=0),
-                Column("concurrent_use_percent", "number", "Clients with concurrent opioid use", unit="%", low=0, high=100),
+                Column(
+                    "se_dose_mg", "number", "Printed as the standard error of the mean daily dose", unit="mg", low=0
+                ),
+                Column(
+                    "concurrent_use_percent", "number", "Clients with concurrent opioid use", unit="%", low=0, high=100
+                ),
                 Column("hiv_testing_percent", "number", "Clients tested for HIV", unit="%", low=0, high=100),
                 Column("hcv_testing_percent", "number", "Clients tested for hepatitis C", unit="%", low=0, high=100),
                 Column("syphilis_testing_percent", "number", "Clients tested for syphilis", unit="%", low=0, high=100),

@@ -34,7 +34,9 @@ class Source(_Frozen):
 
     file: str
     columns: dict[str, str] = Field(default_factory=dict, description="schema column: name in the file")
-    codes: dict[str, dict[str, str]] = Field(default_factory=dict, description="column: {value in the file: schema value}")
+    codes: dict[str, dict[str, str]] = Field(
+        default_factory=dict, description="column: {value in the file: schema value}"
+    )
     constants: dict[str, str] = Field(default_factory=dict, description="schema column: one value for every row")
     date_format: str = Field("%Y-%m-%d", description="strptime format of every date in the file")
     delimiter: str | None = Field(None, description="one character; None: the file's own is found")
@@ -184,9 +186,7 @@ def read_study(path: Path | str, changes: Mapping[str, Any] | None = None) -> St
         study = Study.model_validate(tree)
     except ValidationError as error:
         faults = [_fault(problem, lines, file) for problem in error.errors()]
-        raise StudyInvalid(
-            _("The study file {file} cannot be used as it is.", file=file.name), faults
-        ) from None
+        raise StudyInvalid(_("The study file {file} cannot be used as it is.", file=file.name), faults) from None
     return study.model_copy(update={"folder": file.parent.resolve()})
 
 
@@ -268,9 +268,7 @@ def _fault(problem: Any, lines: Mapping[tuple[str | int, ...], int], file: Path)
     key = ".".join(str(part) for part in place)
     if known:
         name = found or str(place[-1])
-        return Fault(
-            _("unknown name"), file=file.name, row=row, found=f"`{name}`", expected=_nearest(name, known)
-        )
+        return Fault(_("unknown name"), file=file.name, row=row, found=f"`{name}`", expected=_nearest(name, known))
     if problem["type"] == "missing":
         return Fault(_("the key `{key}` is missing", key=key), file=file.name, row=row)
     return Fault(

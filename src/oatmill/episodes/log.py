@@ -16,6 +16,7 @@ Flags: TypeAlias = NDArray[np.bool_]
 
 UNKNOWN = -1
 ROWS_AT_ONCE = 2_000_000
+_EVERYONE = (-(2**31), 2**31 - 1)
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,15 @@ class Rows:
         return Rows(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
 
 
-def read_rows(doses: Path, last_day: int, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[Rows]:
-    """Chunks of the log up to `last_day`, each of whole clients, in the order of the clients."""
+def read_rows(
+    doses: Path, last_day: int, rows_at_once: int = ROWS_AT_ONCE, clients: tuple[int, int] | None = None
+) -> Iterator[Rows]:
+    """Chunks of the log up to `last_day`, each of whole clients, in the order of the clients.
+
+    `clients`: only those from the first number to the last.
+    """
     with duckdb.connect() as connection:
-        for first, last in _client_ranges(connection, doses, last_day, rows_at_once):
+        for first, last in _client_ranges(connection, doses, last_day, rows_at_once, clients or _EVERYONE):
             columns = connection.execute(
                 """SELECT client, day, coalesce(dose_dmg, -1) AS dose_dmg, coalesce(site, -1) AS site,
                           coalesce(medication, -1) AS medication, coalesce(take_home_days, 0) AS take_home
@@ -60,12 +66,12 @@ def pack(high: Ints, low: Ints, base: int) -> Ints:
 
 
 def _client_ranges(
-    connection: duckdb.DuckDBPyConnection, doses: Path, last_day: int, rows_at_once: int
+    connection: duckdb.DuckDBPyConnection, doses: Path, last_day: int, rows_at_once: int, clients: tuple[int, int]
 ) -> list[tuple[int, int]]:
     counts = connection.execute(
-        """SELECT client, count(*) AS n FROM read_parquet($doses) WHERE day <= $last_day
+        """SELECT client, count(*) AS n FROM read_parquet($doses) WHERE day <= $last_day AND client BETWEEN $first AND $last
            GROUP BY client ORDER BY client""",
-        {"doses": str(doses), "last_day": last_day},
+        {"doses": str(doses), "last_day": last_day, "first": clients[0], "last": clients[1]},
     ).fetchnumpy()
     client, n = np.asarray(counts["client"], dtype=np.int64), np.asarray(counts["n"], dtype=np.int64)
     if not len(client):

@@ -93,6 +93,8 @@ def _layouts(study: Study) -> dict[str, Layout]:
             wrong += faults
         except Unreadable as unreadable:
             missing.append(unreadable.fault)
+    if study.definitions.dose_is_total and "doses" in layouts and not layouts["doses"].has("take_home_days"):
+        wrong.append(_supply_unknown(layouts["doses"].file))
     if missing:
         raise FileMissing(_("A file of the study cannot be read."), missing + wrong)
     if wrong:
@@ -199,16 +201,13 @@ def _frame(checks: list[Check]) -> pd.DataFrame:
 
 
 def _blank_doses(con: duckdb.DuckDBPyConnection, layout: Layout) -> list[Fault]:
-    rows = [
-        row
-        for (row,) in con.execute(
-            f"SELECT row FROM typed_doses WHERE dose_mg IS NULL AND NOT bad_dose_mg ORDER BY row LIMIT {FIRST_LINES + 1}"
-        ).fetchall()
-    ]
+    # A row without client or date is quarantined, whatever its dose.
+    blank = "typed_doses WHERE dose_mg IS NULL AND NOT bad_dose_mg AND client_id IS NOT NULL AND date IS NOT NULL"
+    rows = con.execute(f"SELECT row FROM {blank} ORDER BY row LIMIT {FIRST_LINES + 1}").fetchall()
     if not rows:
         return []
-    n = count(con, "typed_doses WHERE dose_mg IS NULL AND NOT bad_dose_mg")
-    lines = lines_of(con, layout.file, rows)
+    n = count(con, blank)
+    lines = lines_of(con, layout.file, [row for (row,) in rows])
     what = ngettext("{n} dose is blank (line {lines})", "{n} doses are blank (lines {lines})", n, lines=first_lines(lines))
     cure = _(
         "Say what a blank dose means, under `definitions:` in the study file: `blank_dose: covered` (the client was "
@@ -216,6 +215,12 @@ def _blank_doses(con: duckdb.DuckDBPyConnection, layout: Layout) -> list[Fault]:
     )
     column = layout.file.source.columns.get("dose_mg", "dose_mg")
     return [Fault(what, file=layout.file.name, row=lines[0], column=column, found=_("a blank cell"), cure=cure)]
+
+
+def _supply_unknown(file: DataFile) -> Fault:
+    what = _("`dose_is_total` needs the number of days that each row supplies")
+    cure = _("Map the column `take_home_days`, or take `dose_is_total` out of the study file.")
+    return Fault(what, file=file.name, column="take_home_days", cure=cure)
 
 
 def _exists(con: duckdb.DuckDBPyConnection, file: DataFile) -> bool:

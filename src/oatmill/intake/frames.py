@@ -23,10 +23,10 @@ def number_clients(con: duckdb.DuckDBPyConnection, layouts: Iterable[Layout]) ->
     The order is that of numbers where every identifier is a whole number, else that of text by code point.
     """
     parts = [f"SELECT client_id AS raw FROM {kept(layout)}" for layout in layouts if layout.has("client_id")]
-    con.execute(f"CREATE TABLE raw_clients AS {' UNION '.join(parts) if parts else _NOBODY}")
-    order = _order(con, "raw_clients", "raw")
+    con.execute(f"CREATE TABLE identifiers AS {_distinct('raw', parts)}")
+    order = _order(con, "identifiers", "raw")
     con.execute(
-        f"CREATE TABLE numbers AS SELECT raw, (row_number() OVER (ORDER BY {order}) - 1)::INTEGER AS client FROM raw_clients"
+        f"CREATE TABLE numbers AS SELECT raw, (row_number() OVER (ORDER BY {order}) - 1)::INTEGER AS client FROM identifiers"
     )
     return _count(con, "numbers")
 
@@ -38,9 +38,9 @@ def number_sites(con: duckdb.DuckDBPyConnection, layouts: Iterable[Layout]) -> t
         for layout in layouts
         if layout.has("site_id")
     ]
-    con.execute(f"CREATE TABLE codes AS {' UNION '.join(parts) if parts else 'SELECT NULL::VARCHAR AS code LIMIT 0'}")
-    order = _order(con, "codes", "code")
-    con.execute(f"CREATE TABLE site_numbers AS SELECT code, row_number() OVER (ORDER BY {order}) - 1 AS site FROM codes")
+    con.execute(f"CREATE TABLE site_codes AS {_distinct('code', parts)}")
+    order = _order(con, "site_codes", "code")
+    con.execute(f"CREATE TABLE site_numbers AS SELECT code, row_number() OVER (ORDER BY {order}) - 1 AS site FROM site_codes")
     return tuple(code for (code,) in con.execute("SELECT code FROM site_numbers ORDER BY site").fetchall())
 
 
@@ -68,7 +68,7 @@ def write_identifiers(con: duckdb.DuckDBPyConnection, layouts: Iterable[Layout],
     """
     parts = [f"SELECT client_id AS raw FROM {typed(layout)}" for layout in layouts if layout.has("client_id")]
     rows = con.execute(
-        f"SELECT raw FROM ({' UNION '.join(parts) if parts else _NOBODY}) WHERE length(raw) >= 6 "
+        f"SELECT raw FROM ({_distinct('raw', parts)}) WHERE length(raw) >= 6 "
         r"AND NOT regexp_full_match(raw, '[+-]?[0-9]+([.,][0-9]+)?') "
         r"AND NOT regexp_full_match(raw, '[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}') ORDER BY 1"
     ).fetchall()
@@ -76,7 +76,10 @@ def write_identifiers(con: duckdb.DuckDBPyConnection, layouts: Iterable[Layout],
     return len(rows)
 
 
-_NOBODY = "SELECT NULL::VARCHAR AS raw LIMIT 0"
+def _distinct(column: str, parts: list[str]) -> str:
+    """The distinct values of several queries of one text column; none where there is no query."""
+    union = " UNION ALL ".join(parts) if parts else f"SELECT NULL::VARCHAR AS {column} LIMIT 0"
+    return f"SELECT DISTINCT {column} FROM ({union})"
 
 
 def _order(con: duckdb.DuckDBPyConnection, table: str, column: str) -> str:

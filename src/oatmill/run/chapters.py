@@ -131,7 +131,9 @@ def _columns(source: Source, path: Path, table: str) -> frozenset[str]:
 
 def read_header(path: Path, encoding: str = "utf-8", delimiter: str | None = None) -> list[str]:
     """The column names in the first line of a delimited text file."""
-    with path.open(encoding="utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding, errors="replace") as file:
+    with path.open(
+        encoding="utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding, errors="replace"
+    ) as file:
         line = file.readline().rstrip("\r\n")
     mark = delimiter or max(",;\t|", key=line.count)
     return [name.strip() for name in next(csv.reader([line], delimiter=mark), [])]

@@ -6,7 +6,6 @@ folder of its outputs) is handed to each kernel when it starts, never put in `os
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import os
 import re
@@ -19,17 +18,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import DeadKernelError
 from papermill import execute_notebook
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
+from papermill.execute import ERROR_MARKER_TAG
 
 from oatmill import errors
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _FRAME = re.compile(r"oatmill[/\\]([\w/\\]+\.py)(?:\x1b\[[0-9;]*m)*:(\d+)")
-_REFUSALS = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.OatmillError)}
+_REFUSALS = {
+    name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.OatmillError)
+}
 _DROPPED = ("PYTHONDONTWRITEBYTECODE", "PYTHONSTARTUP", "PYTHONWARNINGS")
 _IPC_LONGEST = 90  # a socket's path may hold about 100 characters
 
@@ -112,7 +115,12 @@ papermill_engines.register("oatmill", OatmillEngine)
 def kernel_environment(**values: str) -> dict[str, str]:
     """The environment of a kernel: this one's without what would slow it or change it, and these values."""
     kept = {name: value for name, value in os.environ.items() if name not in _DROPPED}
-    fixed = {"PYTHONUTF8": "1", "PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    fixed = {
+        "PYTHONUTF8": "1",
+        "PYTHONHASHSEED": "0",
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
     return {**kept, **fixed, **values}
 
 
@@ -126,11 +134,13 @@ def stop_kernels() -> None:
 
 
 def execute(
-    path: Path, parameters: Mapping[str, Any], environment: Mapping[str, str], cell_done: Callable[[], None] = lambda: None
+    path: Path,
+    parameters: Mapping[str, Any],
+    environment: Mapping[str, str],
+    cell_done: Callable[[], None] = lambda: None,
 ) -> Executed:
     """Run a notebook top to bottom; an error in a cell is handed back, not raised."""
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
-    _new_loop_on_windows()
     failure, kept = None, []  # type: Failure | None, list[Any]
     options = {"engine_name": "oatmill", "kernel_name": "python3", "language": "python", "progress_bar": False}
     engine = {"folder": path.parent, "environment": dict(environment), "cell_done": cell_done, "keep": kept.append}
@@ -140,16 +150,14 @@ def execute(
         failure = _failure(error, kept[0])
     except DeadKernelError:
         failure = Failure("DeadKernelError", "", 0, (), "")
+    finally:
+        ensure_event_loop().close()  # nbclient leaves this thread's loop open
     return Executed(tidy(kept[0]), failure, _count_warnings(kept[0]))
 
 
-def _new_loop_on_windows() -> None:
-    if sys.platform == "win32" and threading.current_thread() is not threading.main_thread():
-        asyncio.set_event_loop(asyncio.SelectorEventLoop())
-
-
 def _failure(error: PapermillExecutionError, notebook: Any) -> Failure:
-    written = [cell for cell in notebook.cells[: error.cell_index] if not _injected(cell)]
+    cells = [cell for cell in notebook.cells if ERROR_MARKER_TAG not in cell.metadata.get("tags", [])]
+    written = [cell for cell in cells[: error.cell_index] if not _injected(cell)]
     traceback = "\n".join(error.traceback)
     frames = tuple(f"oatmill/{name}:{line}" for name, line in _FRAME.findall(traceback))
     plain = _ANSI.sub("", traceback)
@@ -164,7 +172,8 @@ def tidy(notebook: Any) -> Any:
     """The notebook without what Papermill added."""
     result = copy.deepcopy(notebook)
     result.metadata.pop("papermill", None)
-    result.cells = [cell for cell in result.cells if not _injected(cell)]
+    added = {"injected-parameters", ERROR_MARKER_TAG}
+    result.cells = [cell for cell in result.cells if not added & set(cell.metadata.get("tags", []))]
     for cell in result.cells:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from oatmill.survival._arrays import Floats, Integers
 from oatmill.survival.errors import SurvivalError
 
 LARGEST_DAY = 200_000
 """No person is followed for 547 years; a larger number is a date or a time in seconds."""
 
 
-def as_whole_numbers(values: ArrayLike, name: str) -> NDArray[np.int64]:
+def as_whole_numbers(values: ArrayLike, name: str) -> Integers:
     """Return `values` as int64, refusing missing values, fractions and anything that is not a plain number.
 
     Parameters
@@ -31,7 +32,9 @@ def as_whole_numbers(values: ArrayLike, name: str) -> NDArray[np.int64]:
     """
     array = np.asarray(values)
     if array.ndim != 1:
-        raise SurvivalError("not-one-dimensional", f"{name} must be one column of numbers, not {array.ndim}-dimensional.")
+        raise SurvivalError(
+            "not-one-dimensional", f"{name} must be one column of numbers, not {array.ndim}-dimensional."
+        )
     if array.dtype.kind in "iub":
         return array.astype(np.int64, copy=False)
     floats = as_floats(array, name)
@@ -41,7 +44,7 @@ def as_whole_numbers(values: ArrayLike, name: str) -> NDArray[np.int64]:
     return whole.astype(np.int64)
 
 
-def as_floats(values: ArrayLike, name: str) -> NDArray[np.float64]:
+def as_floats(values: ArrayLike, name: str) -> Floats:
     """Return `values` as finite float64.
 
     Raises
@@ -61,7 +64,7 @@ def as_floats(values: ArrayLike, name: str) -> NDArray[np.float64]:
     return floats
 
 
-def as_weights(values: ArrayLike, n: int) -> NDArray[np.float64]:
+def as_weights(values: ArrayLike, n: int) -> Floats:
     """Return case weights: finite, not negative, one per row, not all zero."""
     weights = as_floats(values, "weights")
     require_length(weights, n, "weights")
@@ -77,9 +80,7 @@ def require_length(values: np.ndarray, n: int, name: str) -> None:
         raise SurvivalError("length-mismatch", f"{name}: {n} rows expected, {found} found.")
 
 
-def check_intervals(
-    start: ArrayLike | None, stop: ArrayLike, event: ArrayLike
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def check_intervals(start: ArrayLike | None, stop: ArrayLike, event: ArrayLike) -> tuple[Integers, Integers, Integers]:
     """Return (start, stop, event) of intervals (start, stop] as int64 after every check.
 
     Parameters

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
+from oatmill.survival._arrays import Floats, Integers
 from oatmill.survival.errors import SurvivalError
 
 Interval = Literal["log-log", "log", "plain"]
-Floats = NDArray[np.float64]
 
 
 def normal_quantile(confidence: float) -> float:
@@ -65,6 +64,6 @@ def _limits(p: Floats, se: Floats, z: float, interval: Interval) -> tuple[Floats
     return np.exp(-np.exp(centre - half)), np.exp(-np.exp(centre + half))
 
 
-def last_step(days_of_steps: NDArray[np.int64], days: NDArray[np.int64]) -> NDArray[np.int64]:
+def last_step(days_of_steps: Integers, days: Integers) -> Integers:
     """Index of the last step on or before each day; -1 before the first step. Steps must be sorted by day."""
     return np.searchsorted(days_of_steps, days, side="right") - 1

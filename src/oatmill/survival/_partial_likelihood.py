@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from oatmill.survival._risk_sets import Floats, Integers, RiskSets
+from oatmill.survival._arrays import Floats, Integers
+from oatmill.survival._risk_sets import RiskSets
 from oatmill.survival.errors import SurvivalError
 
 Ties = Literal["efron", "breslow"]

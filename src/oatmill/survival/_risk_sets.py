@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from oatmill.survival._arrays import Floats, Integers
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from oatmill.survival._arrays import Floats
 from oatmill.survival._limits import Interval, confidence_limits
 from oatmill.survival.curves import counts_of, increasing_days, require_enough_at_risk, survival_and_se
 from oatmill.survival.day_tables import DayTable
 from oatmill.survival.errors import SurvivalError
-
-Floats = NDArray[np.float64]
 
 
 def aalen_johansen(table: DayTable, confidence: float = 0.95, interval: Interval = "log-log") -> pd.DataFrame:

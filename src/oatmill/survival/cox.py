@@ -2,53 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import get_args
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
-from oatmill.survival._checks import as_floats, as_weights, check_intervals, require_length
-from oatmill.survival._partial_likelihood import (
-    PartialLikelihood,
-    Point,
-    Ties,
-    evaluate,
-    maximise,
-    score_residuals,
-    tie_pairs,
+from oatmill.survival._arrays import Floats, Integers
+from oatmill.survival._cox_data import (
+    Covariates,
+    CoxData,
+    ScaledModel,
+    check_cox_data,
+    require_information,
+    scale_model,
 )
-from oatmill.survival._risk_sets import Floats, Integers, RiskSets, build_risk_sets
+from oatmill.survival._partial_likelihood import Point, Ties, evaluate, maximise, score_residuals
 from oatmill.survival.day_tables import DayTable, count_by_day
 from oatmill.survival.errors import SurvivalError
-
-Covariates = pd.DataFrame | ArrayLike
-
-NO_SPREAD = 1e-12
-"""Share of its variance that a covariate must keep among people at risk together; below it, it is constant."""
-NO_NEWS = 1e-9
-"""Share of its variance that a covariate must keep given the covariates before it; below it, it is collinear."""
 
 
 @dataclass(frozen=True, eq=False)
 class CoxFit:
-    """A fitted Cox model.
+    """A fitted Cox model. It keeps the covariates, which `proportional_hazards_test` reads again.
 
     Attributes
     ----------
     names : tuple of str, length p
         Covariates, in the order of everything below.
     coefficients : ndarray of float, shape (p,)
-        Log hazard ratios per unit of each covariate.
+        Log hazard ratio per unit of each covariate.
     covariance : ndarray of float, shape (p, p)
         Inverse information.
     robust_covariance : ndarray of float, shape (p, p), or None
         Lin-Wei sandwich over clusters; None without clusters. Holds K / (K - 1) if `small_sample`.
     degrees_of_freedom : float
-        K - 1 if `small_sample`, else infinity: t and F distributions to use.
+        K - 1 if `small_sample`, else infinity: for the t and F distributions.
     n_rows, n_events : int
-        Rows given and events among them.
+        Rows given, and events among them.
     n_clusters : int or None
         K.
     loglik_null, loglik : float
@@ -60,7 +54,7 @@ class CoxFit:
     ties : {"efron", "breslow"}
     small_sample : bool
     means : ndarray of float, shape (p,)
-        Mean of each covariate over the rows given (over people only where each has one row).
+        Mean of each covariate over the rows given: over people only where each has one row.
     strata : tuple
         Labels of the strata, sorted; ``(None,)`` without strata.
     last_days : ndarray of int, shape (n_strata,)
@@ -84,15 +78,19 @@ class CoxFit:
     means: Floats
     strata: tuple[object, ...]
     last_days: Integers
-    _scales: Floats = field(repr=False)
-    _model: PartialLikelihood = field(repr=False)
+    _scaled: ScaledModel = field(repr=False)
     _point: Point = field(repr=False)
     _days: DayTable = field(repr=False)
 
     @property
+    def used_covariance(self) -> Floats:
+        """The robust covariance where there are clusters, the model-based one otherwise; shape (p, p)."""
+        return self.covariance if self.robust_covariance is None else self.robust_covariance
+
+    @property
     def standard_errors(self) -> Floats:
-        """Robust standard errors where there are clusters, model-based ones otherwise; shape (p,)."""
-        return np.sqrt(np.diag(self.covariance if self.robust_covariance is None else self.robust_covariance))
+        """Square roots of the diagonal of `used_covariance`; shape (p,)."""
+        return np.sqrt(np.diag(self.used_covariance))
 
     @property
     def likelihood_ratio(self) -> float:
@@ -129,7 +127,7 @@ def fit_cox(
     cluster : array_like, shape (n,), optional
         Rows of one cluster may depend on each other; asks for the Lin-Wei variance.
     weights : array_like of float, shape (n,), optional
-        Case weights above 0. Without `cluster` they are taken as frequencies in the variance.
+        Case weights above 0. Without `cluster` they are frequencies as far as the variance is concerned.
     ties : {"efron", "breslow"}
         Correction for events of one day.
     small_sample : bool
@@ -151,55 +149,144 @@ def fit_cox(
     Start/stop rows must only use what was known by `start`: a covariate computed from the whole interval (its mean
     dose, say) lets the future into the present.
 
-    Each Newton step makes, by stratum and event day, the sums of r and r x (r = exp(x beta)) over the people at risk
-    with one pass over the rows and one reverse cumulative sum. Nothing is sorted by time within a step.
+    With few clusters (under 30) robust standard errors are too small; `small_sample` repairs part of it.
 
-    With few clusters (under 30) the robust standard errors are too small; `small_sample` repairs part of it.
+    Each Newton step makes, by stratum and event day, the sums of r and r x (r = exp(x beta)) over the people at risk
+    with one pass over the rows and one reverse cumulative sum; nothing is sorted.
 
     References
     ----------
     Cox DR. J R Stat Soc B 1972;34:187-220. Efron B. J Am Stat Assoc 1977;72:557-565. Lin DY, Wei LJ. J Am Stat Assoc
     1989;84:1074-1078.
     """
-    if ties not in ("efron", "breslow"):
-        raise SurvivalError("unknown-option", f"ties must be 'efron' or 'breslow', not {ties!r}.")
-    first, last, codes = check_intervals(start, stop, event)
-    _require_events(codes)
-    names, columns = _covariates(x, len(last))
-    stratum, labels = _labels(strata, len(last), "strata")
-    clusters = _clusters(cluster, len(last), small_sample)
-    case_weights = None if weights is None else _positive_weights(weights, len(last))
-    sets = build_risk_sets(first, last, codes, stratum, len(labels))
-    model, means, scales, kept = _model(sets, columns, case_weights, ties, names)
-    null = evaluate(model, np.zeros(len(names)))
-    _require_information(null, model, names)
-    point, iterations = maximise(model, null, names)
+    if ties not in get_args(Ties):
+        raise SurvivalError("unknown-option", f"ties must be one of {get_args(Ties)}, not {ties!r}.")
+    if small_sample and cluster is None:
+        raise SurvivalError("unknown-option", "small_sample corrects robust standard errors: it needs cluster.")
+    data = check_cox_data(start, stop, event, x, strata, cluster, weights)
+    scaled = scale_model(data, ties)
+    model = scaled.likelihood
+    null = evaluate(model, np.zeros(len(data.names)))
+    require_information(null, model.pairs.weight.sum(), data.names)
+    point, iterations = maximise(model, null, data.names)
+    return _assemble(data, scaled, null, point, iterations, ties, small_sample)
+
+
+def coefficient_table(fit: CoxFit, confidence: float = 0.95) -> pd.DataFrame:
+    """Coefficients with standard errors, tests and limits.
+
+    Parameters
+    ----------
+    fit : CoxFit
+    confidence : float
+        Two-sided level.
+
+    Returns
+    -------
+    DataFrame, one row per covariate
+        term, coefficient, se, statistic, p_value, lower, upper. Log hazard ratios: exponentiate coefficient and
+        limits, never the standard error. Robust standard errors where there are clusters; t distribution on
+        `fit.degrees_of_freedom` (normal when infinite).
+    """
+    if not 0 < confidence < 1:
+        raise SurvivalError("bad-confidence", f"confidence must lie between 0 and 1, not {confidence}.")
+    reference = stats.norm() if np.isinf(fit.degrees_of_freedom) else stats.t(fit.degrees_of_freedom)
+    se = fit.standard_errors
+    statistic, half = fit.coefficients / se, reference.ppf(1 - (1 - confidence) / 2) * se
+    columns = {"term": fit.names, "coefficient": fit.coefficients, "se": se, "statistic": statistic}
+    limits = {"lower": fit.coefficients - half, "upper": fit.coefficients + half}
+    return pd.DataFrame(columns | {"p_value": 2 * reference.sf(np.abs(statistic))} | limits)
+
+
+@dataclass(frozen=True)
+class WaldTest:
+    """Joint test of several coefficients: chi-squared on `df`, or F on `df` and `df_within` where that is finite."""
+
+    statistic: float
+    df: int
+    df_within: float
+    p_value: float
+
+
+def wald_test(fit: CoxFit, terms: Sequence[str]) -> WaldTest:
+    """Test whether the coefficients of all `terms` are zero.
+
+    Parameters
+    ----------
+    fit : CoxFit
+    terms : sequence of str
+        Names of covariates, for instance the curved columns of a spline.
+
+    Returns
+    -------
+    WaldTest
+        With a finite `fit.degrees_of_freedom` the statistic is divided by the number of terms and referred to F.
+
+    Raises
+    ------
+    SurvivalError
+        ``unknown-term``; ``too-few-clusters`` where there are no more clusters than terms (the robust covariance is
+        singular then).
+    """
+    if unknown := sorted(set(terms) - set(fit.names)) or not terms:
+        raise SurvivalError("unknown-term", f"Not in the model: {unknown or 'no term was named'}.")
+    places = [fit.names.index(term) for term in dict.fromkeys(terms)]
+    df = len(places)
+    if fit.n_clusters is not None and fit.n_clusters <= df:
+        raise SurvivalError("too-few-clusters", f"{fit.n_clusters} clusters cannot test {df} coefficients together.")
+    estimate, covariance = fit.coefficients[places], fit.used_covariance[np.ix_(places, places)]
+    statistic = float(estimate @ np.linalg.solve(covariance, estimate))
+    if np.isinf(fit.degrees_of_freedom):
+        return WaldTest(statistic, df, np.inf, float(stats.chi2.sf(statistic, df)))
+    p_value = float(stats.f.sf(statistic / df, df, fit.degrees_of_freedom))
+    return WaldTest(statistic / df, df, fit.degrees_of_freedom, p_value)
+
+
+def _assemble(
+    data: CoxData, scaled: ScaledModel, null: Point, point: Point, iterations: int, ties: Ties, small_sample: bool
+) -> CoxFit:
     covariance = np.linalg.inv(point.information)
-    robust = None if clusters is None else _sandwich(model, point, covariance, clusters[kept], small_sample)
-    n_clusters = None if clusters is None else int(clusters.max()) + 1
-    unscaled = np.outer(scales, scales)
-    last_days = np.zeros(len(labels), dtype=np.int64)
-    np.maximum.at(last_days, stratum, last)
+    unit = np.outer(scaled.scales, scaled.scales)
+    robust = _sandwich(data, scaled, point, covariance, small_sample)
     return CoxFit(
-        names=names,
-        coefficients=point.beta / scales,
-        covariance=covariance / unscaled,
-        robust_covariance=None if robust is None else robust / unscaled,
-        degrees_of_freedom=n_clusters - 1 if n_clusters and small_sample else np.inf,
-        n_rows=len(last),
-        n_events=int(codes.sum()),
-        n_clusters=n_clusters,
+        names=data.names,
+        coefficients=point.beta / scaled.scales,
+        covariance=covariance / unit,
+        robust_covariance=None if robust is None else robust / unit,
+        degrees_of_freedom=data.n_clusters - 1 if data.n_clusters and small_sample else np.inf,
+        n_rows=len(data.stop),
+        n_events=int(data.event.sum()),
+        n_clusters=data.n_clusters,
         loglik_null=null.loglik,
         loglik=point.loglik,
         score_statistic=float(null.score @ np.linalg.solve(null.information, null.score)),
         iterations=iterations,
         ties=ties,
         small_sample=small_sample,
-        means=means,
-        strata=labels,
-        last_days=last_days,
-        _scales=scales,
-        _model=model,
+        means=scaled.means,
+        strata=data.strata,
+        last_days=_last_days(data),
+        _scaled=scaled,
         _point=point,
-        _days=count_by_day(last, codes, first),
+        _days=count_by_day(data.stop, data.event, data.start),
     )
+
+
+def _sandwich(
+    data: CoxData, scaled: ScaledModel, point: Point, covariance: Floats, small_sample: bool
+) -> Floats | None:
+    """V (sum over clusters of u u') V, u being a cluster's summed score residuals; None without clusters."""
+    if data.cluster is None or data.n_clusters is None:
+        return None
+    codes = data.cluster[scaled.kept]
+    residuals = score_residuals(scaled.likelihood, point.sums)
+    by_cluster = np.stack([np.bincount(codes, row, data.n_clusters) for row in residuals])
+    factor = data.n_clusters / (data.n_clusters - 1) if small_sample else 1.0
+    influence = covariance @ by_cluster
+    return factor * (influence @ influence.T)
+
+
+def _last_days(data: CoxData) -> Integers:
+    last = np.zeros(len(data.strata), dtype=np.int64)
+    np.maximum.at(last, data.stratum, data.stop)
+    return last

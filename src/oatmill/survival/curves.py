@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from oatmill.survival._arrays import Floats, Integers
 from oatmill.survival._checks import as_floats, as_whole_numbers, require_length
 from oatmill.survival._limits import Interval, confidence_limits
 from oatmill.survival.day_tables import DayTable
 from oatmill.survival.errors import SurvivalError
-
-Floats = NDArray[np.float64]
 
 
 def kaplan_meier(table: DayTable, confidence: float = 0.95, interval: Interval = "log-log") -> pd.DataFrame:
@@ -130,13 +129,12 @@ def survival_and_se(at_risk: Floats, events: Floats) -> tuple[Floats, Floats]:
         stay = np.where(events > 0, 1 - events / at_risk, 1.0)
         variance_of_log = np.cumsum(np.where(events > 0, events / (at_risk * (at_risk - events)), 0.0))
     survival = np.cumprod(stay)
-    se = np.full(len(survival), np.nan)
-    alive = survival > 0
-    se[alive] = survival[alive] * np.sqrt(variance_of_log[alive])
+    with np.errstate(invalid="ignore"):
+        se = np.where(survival > 0, survival * np.sqrt(variance_of_log), np.nan)
     return survival, se
 
 
-def increasing_days(day: ArrayLike) -> NDArray[np.int64]:
+def increasing_days(day: ArrayLike) -> Integers:
     """Return `day` as int64, refusing an empty column or one that does not increase strictly."""
     days = as_whole_numbers(day, "day")
     if len(days) == 0:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from oatmill.survival._arrays import Floats, Integers
 from oatmill.survival._checks import as_weights, as_whole_numbers, check_intervals
 from oatmill.survival.errors import SurvivalError
 
@@ -38,7 +39,7 @@ class DayTable:
     Counts are integers, or floats where the intervals were weighted.
     """
 
-    day: NDArray[np.int64]
+    day: Integers
     at_risk: NDArray[Any]
     events: NDArray[Any]
     censored: NDArray[Any]
@@ -164,7 +165,7 @@ def at_risk_on(table: DayTable, days: ArrayLike) -> NDArray[Any]:
     return np.where(inside, table.at_risk[np.minimum(wanted, table.last_day) - 1], 0)
 
 
-def _number_of_causes(codes: NDArray[np.int64], declared: int | None) -> int:
+def _number_of_causes(codes: Integers, declared: int | None) -> int:
     found = max(int(codes.max()), 1)
     if found > LARGEST_CAUSE:
         raise SurvivalError("bad-event-code", f"event code {found} is not a cause: use 1, 2, ... and 0 for censored.")
@@ -173,12 +174,12 @@ def _number_of_causes(codes: NDArray[np.int64], declared: int | None) -> int:
     return found if declared is None else declared
 
 
-def _tally(keys: NDArray[np.int64], weights: NDArray[np.float64] | None, size: int) -> NDArray[Any]:
+def _tally(keys: Integers, weights: Floats | None, size: int) -> NDArray[Any]:
     return np.bincount(keys, weights=weights, minlength=size)
 
 
 def _still_at_risk(leaving: NDArray[Any], entered: NDArray[Any]) -> NDArray[Any]:
-    """(stopped on day or later) - (start on day or later), both summed from the last day backwards."""
+    """Subtract (start on the day or later) from (stop on it or later), both summed from the last day backwards."""
     stop_on_or_after = leaving[::-1].cumsum()[::-1]
     start_on_or_after = entered[:0:-1].cumsum()[::-1]
     at_risk = stop_on_or_after - start_on_or_after

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
+from oatmill.survival._arrays import Floats
 from oatmill.survival.day_tables import DayTable
 from oatmill.survival.errors import SurvivalError
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

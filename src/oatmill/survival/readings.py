@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from oatmill.survival._arrays import Floats, Integers
 from oatmill.survival._checks import as_floats, as_whole_numbers
 from oatmill.survival._limits import last_step, normal_quantile
 from oatmill.survival.errors import SurvivalError
 
-Floats = NDArray[np.float64]
 TIE = float(np.sqrt(np.finfo(np.float64).eps))
 """Two probabilities closer than this are equal, as in R's quantile.survfit."""
 
@@ -178,18 +178,18 @@ def _crossing(days: Floats, falls: Floats, shares: Floats) -> Floats:
     return found
 
 
-def _first_index(hits: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _first_index(hits: NDArray[np.bool_]) -> Integers:
     return np.where(hits.any(axis=1), hits.argmax(axis=1), -1)
 
 
-def _days_from_zero(days: ArrayLike) -> NDArray[np.int64]:
+def _days_from_zero(days: ArrayLike) -> Integers:
     wanted = as_whole_numbers(np.atleast_1d(np.asarray(days)), "days")
     if wanted.size and wanted.min() < 0:
         raise SurvivalError("negative-day", "days must be 0 or later.")
     return wanted
 
 
-def _step_values(curve: pd.DataFrame, days: NDArray[np.int64], start: dict[str, float]) -> pd.DataFrame:
+def _step_values(curve: pd.DataFrame, days: Integers, start: dict[str, float]) -> pd.DataFrame:
     step = last_step(curve["day"].to_numpy(), days) + 1
     return pd.DataFrame({name: np.concatenate([[value], curve[name]])[step] for name, value in start.items()})
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from oatmill.survival._arrays import Floats
 from oatmill.survival._checks import as_floats, as_weights
 from oatmill.survival.errors import SurvivalError
-
-Floats = NDArray[np.float64]
 
 KNOT_SHARES = {
     3: (0.10, 0.50, 0.90),

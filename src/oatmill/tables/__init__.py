@@ -54,7 +54,9 @@ def make_table(
     table = table.tab_header(html(f"<span class='oatmill-caption'>{_escape(caption)}</span>"))
     table = table.cols_label({column: headings.get(column, column) for column in shown})
     table = table.cols_align("right", columns=shown[1:]).cols_align("left", columns=shown[:1])
-    table = table.tab_options(table_font_size="0.9em", table_width="auto", heading_align="left", table_font_names=["inherit"])
+    table = table.tab_options(
+        table_font_size="0.9em", table_width="auto", heading_align="left", table_font_names=["inherit"]
+    )
     for note in dict.fromkeys([*notes, *(note for each in sources for note in each.notes)]):
         table = table.tab_source_note(_escape(note))
     data = pd.concat([each.frame.assign(output=each.output) for each in sources], ignore_index=True)

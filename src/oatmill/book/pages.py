@@ -1,0 +1,196 @@
+"""The generated pages: landing page, capabilities, data dictionary, settings, provenance."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from oatmill.book import markup
+from oatmill.book.chapters import synthetic_tables, synthetic_text
+from oatmill.profiles import PROFILES
+from oatmill.run import BookMaterial, Capability, Page
+from oatmill.schema import TABLES, Column
+from oatmill.study import Definitions, Study
+from oatmill.text import _, integer, number
+
+_PACKAGES = (
+    "numpy", "scipy", "pandas", "duckdb", "statsmodels", "lifelines", "matplotlib", "seaborn",
+    "great-tables", "papermill", "jupyter-book", "sphinx",
+)  # fmt: skip
+
+
+def landing_page(material: BookMaterial) -> str:
+    """Title, authors, key numbers, and where each question is answered."""
+    study = material.study
+    parts = [f"# {markup.plain(study.title)}\n"]
+    if study.subtitle:
+        parts.append(f"*{markup.plain(study.subtitle)}*\n")
+    if study.programme_name:
+        parts.append(f"{markup.plain(study.programme_name)}\n")
+    if study.authors:
+        parts.append(markup.plain(", ".join(study.authors)) + "\n")
+    if synthetic_tables(study):
+        parts.append(markup.banner(synthetic_text()))
+    parts.append(markup.cards(read_cards(material.stage / "cards", material.pages)))
+    parts.append("## " + _("Questions and chapters") + "\n")
+    parts.append(_chapter_table(material.pages))
+    parts.append("## " + _("How to read this report") + "\n")
+    parts.append(_reading(study))
+    return "\n".join(filter(None, parts))
+
+
+def read_cards(folder: Path, pages: Iterable[Page]) -> list[dict[str, str]]:
+    """The key numbers that the chapters offered, in the order of the chapters."""
+    files = [folder / f"{page.name}.json" for page in pages]
+    return [card for file in files if file.is_file() for card in json.loads(file.read_text(encoding="utf-8"))]
+
+
+def _chapter_table(pages: Iterable[Page]) -> str:
+    rows = []
+    for page in pages:
+        chapter = page.capability.chapter
+        link = f"[{markup.plain(chapter.title)}]({page.name}.{'ipynb' if page.notebook else 'md'})"
+        rows.append([link, markup.plain(chapter.question), state_text(page)])
+    return markup.table([_("Chapter"), _("Question"), _("In this report")], rows)
+
+
+def state_text(page: Page) -> str:
+    return {
+        "done": _("in full"),
+        "reduced": _("reduced: the page says what is missing"),
+        "refused": _("no: the page says why"),
+    }[page.state]
+
+
+def _reading(study: Study) -> str:
+    profile = PROFILES[study.disclosure.profile]
+    words = [
+        _("Every number follows a written definition: see [Methods](methods.md) and the [glossary](glossary.md)."),
+        _(profile.note),
+        _("What made this report - inputs, settings, versions - is on the page [Provenance](provenance.md)."),
+    ]
+    return "\n".join(f"- {word}" for word in words) + "\n"
+
+
+def capabilities_page(capabilities: Iterable[Capability]) -> str:
+    """Which chapter can run on this study, what it loses and which column to add."""
+    states = {"full": _("in full"), "reduced": _("reduced"), "refused": _("no")}
+    rows = []
+    for capability in capabilities:
+        lacks = ", ".join(markup.code(name) for name in capability.lacks)
+        loses = "; ".join(f"{markup.code(place)}: {markup.plain(_(loss))}" for place, loss in capability.loses)
+        rows.append([markup.plain(capability.chapter.title), states[capability.state], lacks, loses])
+    header = [_("Chapter"), _("Can run"), _("Columns it needs and lacks"), _("Columns that would add something")]
+    return f"# {_('What this data can answer')}\n\n" + markup.table(header, rows)
+
+
+def dictionary_page(study: Study) -> str:
+    """Every table and column that Oatmill knows, from the schema."""
+    lead = _("Tables and columns that Oatmill reads. A study supplies those it has; the file names are its own.")
+    parts = [f"# {_('Data dictionary')}\n", lead + "\n"]
+    for table in TABLES.values():
+        here = _("This study has this table.") if table.name in study.sources else _("This study has no such table.")
+        parts += [f"## {table.name}\n", f"{_sentence(_(table.grain))} {here}\n"]
+        header = [_("Column"), _("Holds"), _("Kind"), _("Unit"), _("Values"), _("Needed")]
+        parts.append(markup.table(header, [_column(column) for column in table.columns]))
+    return "\n".join(parts)
+
+
+def _column(column: Column) -> list[str]:
+    kinds = {
+        "id": _("identifier"), "date": _("date"), "number": _("number"), "integer": _("whole number"),
+        "category": _("category"), "flag": _("yes or no"), "text": _("text"),
+    }  # fmt: skip
+    values = ", ".join(markup.code(value) for value in column.allowed) or _bounds(column)
+    needed = _("yes") if column.required else ""
+    return [markup.code(column.name), _(column.description), kinds[column.kind], _(column.unit or ""), values, needed]
+
+
+def _bounds(column: Column) -> str:
+    low, high = column.low, column.high
+    if low is not None and high is not None:
+        return _("{low} to {high}", low=f"{low:g}", high=f"{high:g}")
+    return _("{low} or more", low=f"{low:g}") if low is not None else ""
+
+
+def settings_section(study: Study, settings: Mapping[str, Any]) -> str:
+    """The study's own settings, and the registry of definitions: the generated end of the methods page."""
+    header = [_("Setting"), _("Value in this study"), _("Meaning")]
+    rows = [
+        [markup.code(name), markup.code(_value(settings[name])), markup.plain(field.description or "")]
+        for name, field in Definitions.model_fields.items()
+    ]
+    parts = ["## " + _("Settings of this study") + "\n", markup.table(header, rows), _registry()]
+    return "\n".join(filter(None, parts))
+
+
+def _registry() -> str:
+    if importlib.util.find_spec("oatmill.definitions") is None:
+        return ""
+    known = getattr(importlib.import_module("oatmill.definitions"), "DEFINITIONS", None)
+    if not known:
+        return ""
+    fields = ("id", "rule", "formula", "used_by", "source", "beware")
+    entries = list(known.values()) if isinstance(known, Mapping) else list(known)
+    shown = [name for name in fields if any(getattr(entry, name, "") for entry in entries)]
+    rows = [[markup.plain(getattr(entry, name, "") or "") for name in shown] for entry in entries]
+    words = {
+        "id": _("Name"), "rule": _("Rule"), "formula": _("Formula"), "used_by": _("Used by"),
+        "source": _("Source"), "beware": _("Beware"),
+    }  # fmt: skip
+    return "## " + _("Registry of definitions") + "\n\n" + markup.table([words[name] for name in shown], rows)
+
+
+def provenance_page(manifest: Mapping[str, Any]) -> str:
+    """What made this report, without places or people."""
+    code, chapters = manifest["code"], manifest["chapters"]
+    profile = manifest["disclosure"]["profile"]
+    facts = [
+        [_("Report made on"), manifest["made"]],
+        [_("Oatmill"), markup.code(f"{code['oatmill']} ({code['source']})")],
+        [_("Locked environment"), markup.code(code["lock"])],
+        [_("Python"), markup.code(manifest["python"])],
+        [_("Disclosure profile"), markup.code(profile)],
+        [_("Seed"), markup.code(manifest["seed"])],
+    ]
+    inputs = [
+        [markup.code(i["table"]), markup.code(i["file"]), integer(i["bytes"]), markup.code(i["sha256"]), _kind(i)]
+        for i in manifest["inputs"]
+    ]
+    ran = [[markup.plain(c["title"]), c["state"], number(c["seconds"])] for c in chapters.values()]
+    versions = [[name, markup.code(manifest["packages"].get(name, "-"))] for name in _PACKAGES]
+    timings = [[name, number(seconds)] for name, seconds in manifest["timings_seconds"].items()]
+    parts = [
+        f"# {_('Provenance')}\n",
+        _("The same facts, with every package version, are in the file `manifest.json` beside this site.") + "\n",
+        markup.table([_("What"), _("Value")], facts),
+        f"## {_('Inputs')}\n",
+        markup.table([_("Table"), _("File"), _("Bytes"), "SHA-256", _("Kind")], inputs),
+        f"## {_('Chapters')}\n",
+        markup.table([_("Chapter"), _("State"), _("Seconds")], ran),
+        f"## {_('Steps')}\n",
+        markup.table([_("Step"), _("Seconds")], timings),
+        f"## {_('Packages')}\n",
+        markup.table([_("Package"), _("Version")], versions),
+    ]
+    return "\n".join(parts)
+
+
+def _kind(entry: Mapping[str, Any]) -> str:
+    if entry["synthetic"]:
+        return _("synthetic")
+    return _("published") if entry["public"] else _("confidential")
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "-"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."

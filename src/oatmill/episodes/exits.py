@@ -1,0 +1,93 @@
+"""Why an episode ended: recorded exits linked to episodes by date."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from oatmill.episodes.log import Flags, Ints, Rows, pack
+from oatmill.schema import EXIT_REASONS
+
+FATES = ("used", "second", "followed_by_doses", "too_late", "open_episode", "no_episode", "after_cut")
+NO_EXIT = -1
+_DEATH, _PRISON, _TRANSFER, _DROPOUT = (
+    EXIT_REASONS.index(reason) for reason in ("death", "prison", "transfer_out", "dropout")
+)
+
+
+@dataclass(frozen=True)
+class Links:
+    """`reason` (index into EXIT_REASONS, `NO_EXIT` while open) and `day` (of the record; `NO_EXIT` without one) per
+    episode, and `fate`, what became of each record (index into `FATES`), in the order of the records."""
+
+    reason: Ints
+    day: Ints
+    dated: Flags
+    fate: Ints
+
+
+def link_exits(
+    client: Ints,
+    start_day: Ints,
+    end_day: Ints,
+    is_open: Flags,
+    records: pd.DataFrame,
+    rows: Rows,
+    *,
+    gap_days: int,
+    exit_link_days: int,
+    data_cut: int,
+) -> Links:
+    """Link recorded exits to episodes.
+
+    A record belongs to the client's latest episode that began on or before its date. Death and prison count from the
+    last covered day up to `gap_days` after it, the other reasons, dated by paperwork, up to `exit_link_days`. Of
+    several the earliest counts; on one day the order of `EXIT_REASONS` decides. Prison followed by doses at any site
+    within `gap_days` days is a transfer. A record followed by covered days of the same episode is no exit, and none
+    dated after C is used. An ended episode without one is a dropout; an open one has no reason yet.
+
+    Parameters
+    ----------
+    client, start_day, end_day, is_open : episodes, sorted by client and start
+    records : recorded exits: client, day, reason (no missing values)
+    rows : the clients' rows of the log, sorted by client and day
+    gap_days, exit_link_days : days
+    data_cut : C
+    """
+    who, when = records["client"].to_numpy(np.int64), records["day"].to_numpy(np.int64)
+    why = pd.Categorical(records["reason"], categories=EXIT_REASONS).codes.astype(np.int64)
+    base = int(min(start_day.min(), rows.day.min(), when.min(initial=rows.day.min())))
+    why = np.where((why == _PRISON) & doses_follow(rows, who, when, gap_days), _TRANSFER, why)
+    episode = np.searchsorted(pack(client, start_day, base), pack(who, when, base), side="right") - 1
+    at = np.maximum(episode, 0)
+    limit = np.where((why == _DEATH) | (why == _PRISON), gap_days, exit_link_days)
+    fate = np.select(
+        [
+            when > data_cut,
+            (episode < 0) | (client[at] != who),
+            when < end_day[at],
+            is_open[at],
+            when > end_day[at] + limit,
+        ],
+        [FATES.index(f) for f in ("after_cut", "no_episode", "followed_by_doses", "open_episode", "too_late")],
+        FATES.index("second"),
+    )
+    candidate = np.flatnonzero(fate == FATES.index("second"))
+    order = candidate[np.lexsort((why[candidate], when[candidate], at[candidate]))]
+    used = order[np.append(True, np.diff(at[order]) != 0)] if len(order) else order
+    fate[used] = FATES.index("used")
+    reason, day = np.where(is_open, NO_EXIT, _DROPOUT), np.full(len(client), NO_EXIT, dtype=np.int64)
+    dated = np.zeros(len(client), dtype=bool)
+    reason[at[used]], day[at[used]], dated[at[used]] = why[used], when[used], True
+    return Links(reason, day, dated, fate)
+
+
+def doses_follow(rows: Rows, who: Ints, when: Ints, days: int) -> Flags:
+    """Whether the client has a dose on one of the `days` days after `when` (rows sorted by client and day)."""
+    base = int(min(rows.day.min(), when.min(initial=rows.day.min())))
+    key = pack(rows.client, rows.day, base)
+    row = np.searchsorted(key, pack(who, when, base), side="right")
+    found, row = row < len(key), np.minimum(row, len(key) - 1)
+    return found & (rows.client[row] == who) & (rows.day[row] <= when + days)

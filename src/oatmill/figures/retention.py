@@ -1,0 +1,144 @@
+"""Figures of chapter 30."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from oatmill.disclosure import Released
+from oatmill.figures import GREY, PALETTE, Plot, make_plot, themed
+from oatmill.labels import LEVELS, label
+from oatmill.text import _, integer, number, percent
+
+
+@themed
+def plot_retention(primary: Released, co_primary: Released) -> Plot:
+    """Retention by the primary definition with interval and numbers at risk; the co-primary one as a thin line."""
+    figure, (axes, below) = plt.subplots(2, 1, figsize=(7.5, 5.6), height_ratios=[6, 1])
+    first, second = primary.frame, co_primary.frame
+    _draw_curve(axes, first, PALETTE[0], interval=True)
+    _draw_curve(axes, second, PALETTE[1], interval=False)
+    last = _last_day(first)
+    _label_end(axes, first, _gap_label(first), PALETTE[0], above=True)
+    _label_end(axes, second, _gap_label(second), PALETTE[1], above=False)
+    horizons = _shown(first[first["term"] == "horizon"])
+    axes.plot(horizons["day"], horizons["estimate"], "o", color=PALETTE[0], markersize=5)
+    _dress(axes, last, _("Share of starters still in treatment"))
+    _risk_table(below, [("", horizons)], axes)
+    texts = [_("{share} after {day} days", share=percent(e, 0), day=integer(d)) for d, e in _pairs(horizons)]
+    alt = _("Retention falls over time: {values}.", values=", ".join(texts))
+    caption = _(
+        "Kaplan-Meier retention of starters' first episode with 95% interval (log-log); dots mark the printed days; "
+        "below, the number of starters at risk."
+    )
+    return make_plot([primary, co_primary], figure, name="retention", caption=caption, alt=alt)
+
+
+@themed
+def plot_retention_by_group(released: Released, title: str) -> Plot:
+    """One curve per level of a group, with numbers at risk; levels that are withheld are left out."""
+    shown = _shown(released.frame)
+    levels = [level for level in dict.fromkeys(released.frame["level"]) if level in set(shown["level"])]
+    figure, (axes, below) = plt.subplots(2, 1, figsize=(7.5, 5.4), height_ratios=[6, 0.6 + 0.45 * max(len(levels), 1)])
+    rows = []
+    for colour, level in zip(PALETTE, levels, strict=False):
+        part = shown[shown["level"] == level]
+        _draw_curve(axes, part, colour, interval=True)
+        rows.append((label(LEVELS, level), part[part["term"] == "horizon"]))
+    _label_levels(axes, levels)
+    _dress(axes, _last_day(shown), _("Share of starters still in treatment"))
+    _risk_table(below, rows, axes)
+    alt = _(
+        "Retention by {group}: {values}.", group=title, values="; ".join(_in_words(name, part) for name, part in rows)
+    )
+    caption = _("Kaplan-Meier retention by {group}, with 95% intervals and numbers at risk.", group=title)
+    return make_plot(released, figure, name=released.output, caption=caption, alt=alt)
+
+
+def _in_words(level: str, horizons: pd.DataFrame) -> str:
+    last = horizons[horizons["day"] <= 365].tail(1)
+    if last.empty:
+        return level
+    row = last.iloc[0]
+    return _(
+        "{level} {share} after {day} days", level=level, share=percent(row["estimate"], 0), day=integer(row["day"])
+    )
+
+
+def _draw_curve(axes: Axes, frame: pd.DataFrame, colour: str, interval: bool) -> None:
+    shown = _shown(frame)
+    day = np.concatenate([[0], shown["day"]])
+    axes.step(
+        day, np.concatenate([[1], shown["estimate"]]), where="post", color=colour, linewidth=2 if interval else 1.4
+    )
+    if interval:
+        low, high = np.concatenate([[1], shown["lower"]]), np.concatenate([[1], shown["upper"]])
+        axes.fill_between(day, low, high, step="post", color=colour, alpha=0.18, linewidth=0)
+
+
+def _dress(axes: Axes, last: float, label: str) -> None:
+    axes.set_ylim(0, 1.02)
+    axes.set_xlim(0, last * 1.02)
+    axes.set_yticks(np.arange(0, 1.01, 0.25), [percent(p, 0) for p in np.arange(0, 1.01, 0.25)])
+    step = next(s for s in (30, 90, 182.5, 365, 730, 1460, 3650) if last / s <= 9)
+    axes.set_xticks(np.arange(0, last * 1.02, step))
+    axes.set_xticklabels([integer(x) for x in axes.get_xticks()])
+    axes.set_ylabel(label)
+    axes.set_xlabel(_("Days since the first dose of the episode"))
+    axes.grid(axis="y", color="#E6E6E6", linewidth=0.8)
+
+
+def _risk_table(below: Axes, rows: Sequence[tuple[str, pd.DataFrame]], axes: Axes) -> None:
+    """Numbers at risk under the curve, aligned with its days; a number that would touch its neighbour is left out."""
+    below.set_xlim(axes.get_xlim())
+    below.set_ylim(-0.6, len(rows) + 0.2)
+    below.axis("off")
+    width = axes.get_xlim()[1]
+    below.set_title(_("At risk"), fontsize=9, color=GREY, fontweight="normal", pad=2)
+    for line, (level, frame) in enumerate(rows):
+        height, before = len(rows) - 1 - line, -width
+        for day, n in zip(frame["day"], frame["n"], strict=True):
+            if np.isfinite(n) and day - before > 0.06 * width:
+                colour = PALETTE[line] if len(rows) > 1 else "#222222"
+                below.text(day, height, integer(n), ha="center", va="center", fontsize=9, color=colour)
+                before = day
+        if level:
+            below.text(-0.01 * width, height, level, ha="right", va="center", fontsize=9, color=PALETTE[line])
+
+
+def _label_end(axes: Axes, frame: pd.DataFrame, text: str, colour: str, above: bool) -> None:
+    shown = _shown(frame)
+    middle = shown.iloc[(shown["day"] - 0.55 * shown["day"].max()).abs().argmin()]
+    offset = (0, 9) if above else (0, -16)
+    axes.annotate(
+        text, (middle["day"], middle["estimate"]), offset, textcoords="offset points", color=colour, fontsize=9.5
+    )
+
+
+def _label_levels(axes: Axes, levels: Sequence[str]) -> None:
+    handles = [
+        plt.Line2D([], [], color=colour, label=label(LEVELS, level))
+        for colour, level in zip(PALETTE, levels, strict=False)
+    ]
+    axes.legend(handles=handles, loc="upper right", ncols=min(len(levels), 3))
+
+
+def _gap_label(frame: pd.DataFrame) -> str:
+    gap = frame["definition"].iloc[0].split("gap")[-1]
+    return _("gap of {days} days", days=number(float(gap), 0))
+
+
+def _shown(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[frame["status"] == "shown"]
+
+
+def _last_day(frame: pd.DataFrame) -> float:
+    return float(_shown(frame)["day"].max())
+
+
+def _pairs(horizons: pd.DataFrame) -> list[tuple[float, float]]:
+    return list(zip(horizons["day"], horizons["estimate"], strict=True))

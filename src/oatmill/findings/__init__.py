@@ -1,0 +1,1 @@
+"""Released -> sentences: the key findings of each chapter."""

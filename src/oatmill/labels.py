@@ -1,0 +1,61 @@
+"""What codes are called in front of readers: covariates, exit reasons, measures, exposures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from oatmill.text import _
+
+Labels = Mapping[str, Callable[[], str]]
+
+COVARIATES: Labels = {
+    "sex": lambda: _("Sex"),
+    "age": lambda: _("Age at entry (years)"),
+    "injecting": lambda: _("Injecting at entry"),
+    "education": lambda: _("Education"),
+    "employment": lambda: _("Employment"),
+    "marital_status": lambda: _("Marital status"),
+    "hiv": lambda: _("HIV"),
+    "hcv": lambda: _("Hepatitis C"),
+    "prior_prison": lambda: _("Ever in prison"),
+    "arm": lambda: _("Arm"),
+    "enrolment_type": lambda: _("Enrolment"),
+    "site_id": lambda: _("Site"),
+}
+REASONS: Labels = {
+    "in_treatment": lambda: _("still in treatment, or follow-up ended"),
+    "dropout": lambda: _("dropout"),
+    "death": lambda: _("death"),
+    "prison": lambda: _("prison"),
+    "transfer_out": lambda: _("transfer out of the register"),
+    "completed_taper": lambda: _("completed taper"),
+    "administrative": lambda: _("administrative"),
+}
+MEASURES: Labels = {
+    "ret_km": lambda: _("Kaplan-Meier; every end counts (ret_km)"),
+    "ret_km_net": lambda: _("Kaplan-Meier; death and prison censored (ret_km_net)"),
+    "ret_fixed": lambda: _("Share of those who could reach the day (ret_fixed)"),
+    "completed_window": lambda: _("No gap within the window (completed_window)"),
+}
+EXPOSURES: Labels = {
+    "lagged dose": lambda: _("Lagged dose (this report)"),
+    "naive: entry": lambda: _("Dose at entry"),
+    "naive: maximum": lambda: _("Highest dose ever"),
+    "naive: mean": lambda: _("Mean of the whole episode"),
+    "naive: last": lambda: _("Last dose"),
+}
+LEVELS: Labels = {
+    "male": lambda: _("male"),
+    "female": lambda: _("female"),
+    "yes": lambda: _("yes"),
+    "no": lambda: _("no"),
+    "unknown": lambda: _("unknown"),
+    "missing": lambda: _("not known"),
+    "methadone": lambda: _("methadone"),
+    "buprenorphine": lambda: _("buprenorphine"),
+}
+
+
+def label(labels: Labels, code: str) -> str:
+    """The reader's name of a code; the code itself, without underscores, where it has none."""
+    return labels[code]() if code in labels else code.replace("_", " ")

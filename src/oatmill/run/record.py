@@ -1,0 +1,162 @@
+"""What a report writes down about itself: results.csv, manifest.json, and the key that says it is unchanged."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import importlib.metadata
+import io
+import json
+import platform
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any
+
+import oatmill
+from oatmill.profiles import PROFILES
+from oatmill.run.chapters import Chapter
+from oatmill.run.pages import Page
+from oatmill.store import Fingerprints, bundle, hash_file, hash_text, lock_hash, source_hash, write_atomically
+from oatmill.study import Study, settings_of
+
+SCHEMA_VERSION = 1
+RESULT_COLUMNS = (
+    "page", "output", "estimand", "definition", "population", "model", "group", "level", "term", "day", "period",
+    "estimate", "lower", "upper", "se", "n", "events", "unit", "status", "reason",
+)  # fmt: skip
+# Modules that cannot change what a notebook computes: an edit of them runs no notebook again.
+_AFTER_NOTEBOOKS = ("gate", "run", "book", "synthetic", "cli", "__main__", "__init__")
+
+
+def page_key(study: Study, fingerprints: Mapping[str, str]) -> str:
+    """Everything that a page depends on but its own notebook."""
+    package = Path(oatmill.__file__).parent
+    names = {path.stem if path.suffix == ".py" else path.name for path in package.iterdir()} - {
+        "__pycache__",
+        "_bundle",
+    }
+    modules = sorted(name for name in names - set(_AFTER_NOTEBOOKS) if (package / name).suffix != ".toml")
+    profiles = hash_file(package / "profiles.toml")
+    return hash_text(_settings(study), json.dumps(dict(fingerprints)), source_hash(*modules), profiles, *_environment())
+
+
+def report_key(study: Study, fingerprints: Mapping[str, str], chapters: Sequence[Chapter], pdf: bool) -> str:
+    """Everything that a report depends on."""
+    notebooks = [f"{chapter.page}:{hash_file(chapter.path)}" for chapter in chapters]
+    book = sorted(path for path in (bundle() / "book").rglob("*") if path.is_file())
+    sources = [f"{path.relative_to(bundle()).as_posix()}:{hash_file(path)}" for path in book]
+    parts = (_settings(study), json.dumps(dict(fingerprints)), source_hash(), str(pdf), *notebooks, *sources)
+    return hash_text(*parts, *_environment())
+
+
+def input_fingerprints(study: Study, work: Path) -> dict[str, str]:
+    """sha256 of every input file, remembered by path, size and modification time.
+
+    A file that the generator makes is not here: its settings and its source are in the keys.
+    """
+    known = Fingerprints(work)
+    files = {name: study.path_of(name) for name in sorted(study.sources)}
+    published = sorted((bundle() / "data" / "published").glob("*.csv"))
+    inputs = {name: known.of(path) for name, path in files.items() if path.is_file()}
+    return inputs | {f"published/{path.name}": known.of(path) for path in published}
+
+
+def _settings(study: Study) -> str:
+    return json.dumps(settings_of(study), sort_keys=True)
+
+
+def _environment() -> tuple[str, ...]:
+    return (sys.version, lock_hash())
+
+
+def collect_stages(pages: Iterable[Page], target: Path) -> None:
+    """Put the stage folders of all pages together: released/ figures/ tables/ cards/."""
+    target.mkdir(parents=True, exist_ok=True)
+    for page in pages:
+        if page.notebook and page.folder:
+            shutil.copytree(page.folder / "stage", target, dirs_exist_ok=True)
+
+
+def write_results(stage: Path, target: Path) -> list[dict[str, str]]:
+    """results.csv: the released rows of all pages, unique and sorted."""
+    unique = {tuple(row.get(name) or "" for name in RESULT_COLUMNS) for row in _released(stage)}
+    rows = sorted(unique, key=_order)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(RESULT_COLUMNS)
+    writer.writerows(rows)
+    write_atomically(target, text.getvalue())
+    return [dict(zip(RESULT_COLUMNS, row, strict=True)) for row in rows]
+
+
+def _released(stage: Path) -> Iterable[dict[str, str]]:
+    for path in sorted((stage / "released").rglob("*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            yield from csv.DictReader(file)
+
+
+def _order(row: tuple[str, ...]) -> tuple[Any, ...]:
+    day = RESULT_COLUMNS.index("day")
+    return (*row[:day], float(row[day] or -1), *row[day:])
+
+
+def build_manifest(study: Study, actual: Study, pages: Sequence[Page], timings: Mapping[str, float]) -> dict[str, Any]:
+    """What made this report.
+
+    Parameters
+    ----------
+    study : as the study file says
+    actual : the same with the folder that holds the files read (a generated study's are in `work`)
+    """
+    settings = settings_of(study)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "study": {
+            name: settings[name] for name in ("id", "title", "subtitle", "authors", "language", "programme_name")
+        },
+        "made": f"{dt.datetime.now(dt.UTC):%Y-%m-%d}",
+        "inputs": _inputs(actual),
+        "definitions": settings["definitions"],
+        "covariates": settings["covariates"],
+        "disclosure": settings["disclosure"] | {"internal": PROFILES[study.disclosure.profile].internal},
+        "generated": settings["generate"],
+        "seed": study.seed,
+        "chapters": {page.name: _chapter(page) for page in pages},
+        "timings_seconds": {name: round(seconds, 1) for name, seconds in timings.items()},
+        "code": {"oatmill": oatmill.__version__, "source": source_hash(), "lock": lock_hash()},
+        "python": platform.python_version(),
+        "platform": platform.system(),
+        "packages": _packages(),
+    }
+
+
+def _inputs(study: Study) -> list[dict[str, Any]]:
+    return [
+        {
+            "table": name,
+            "file": PurePath(source.file.replace("\\", "/")).name,
+            "sha256": hash_file(study.path_of(name)),
+            "bytes": study.path_of(name).stat().st_size,
+            "public": source.public,
+            "synthetic": source.synthetic,
+        }
+        for name, source in sorted(study.sources.items())
+        if study.path_of(name).is_file()
+    ]
+
+
+def _chapter(page: Page) -> dict[str, Any]:
+    chapter = page.capability.chapter
+    told: dict[str, Any] = {"title": chapter.title, "state": page.state, "seconds": page.seconds}
+    if page.state == "refused":
+        told["reason"] = page.reason
+    if page.capability.loses:
+        told["lost"] = dict(page.capability.loses)
+    return told | {"notebook": hash_file(chapter.path)}
+
+
+def _packages() -> dict[str, str]:
+    found = {d.metadata["Name"].lower().replace("_", "-"): d.version for d in importlib.metadata.distributions()}
+    return dict(sorted(found.items()))

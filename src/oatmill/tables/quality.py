@@ -1,0 +1,63 @@
+"""Tables of chapter 10."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from oatmill.disclosure import Released
+from oatmill.tables import Table, make_table, withheld
+from oatmill.text import _, integer, percent
+
+SEVERITIES = {"stop": lambda: _("stops"), "quarantine": lambda: _("quarantined"), "warn": lambda: _("warning")}
+
+
+def table_ledger(released: Released) -> Table:
+    """Rows read, kept and quarantined by table."""
+    wide = released.frame.pivot(index="level", columns="estimand", values="estimate")
+    columns = ["rows_read", "rows_kept", "rows_quarantined"]
+    rows = pd.DataFrame({"table": wide.index} | {name: [_number(x) for x in wide[name]] for name in columns})
+    return make_table(
+        released,
+        rows,
+        name="ledger",
+        caption=_("Rows read, kept and quarantined"),
+        headings={
+            "table": _("Table"),
+            "rows_read": _("Rows read"),
+            "rows_kept": _("Rows kept"),
+            "rows_quarantined": _("Quarantined"),
+        },
+        notes=[_("Rows read = rows kept + rows quarantined, before rounding. No row is lost silently.")],
+    )
+
+
+def table_checks(released: Released) -> Table:
+    """What each check found; checks that found nothing are listed too."""
+    frame = released.frame
+    rows = pd.DataFrame(
+        {
+            "rule": frame["term"],
+            "severity": [SEVERITIES[name]() for name in frame["model"]],
+            "count": [_number(x) for x in frame["estimate"]],
+            "table": frame["group"],
+        }
+    )
+    headings = {"rule": _("Check"), "severity": _("Consequence"), "count": _("Rows")}
+    return make_table(released, rows, name="checks", caption=_("Checks"), headings=headings, groups="table")
+
+
+def table_missing(released: Released) -> Table:
+    """Share of clients without a value, by column."""
+    frame = released.frame
+    rows = pd.DataFrame({"column": frame["level"], "share": [percent(x) for x in frame["estimate"]]})
+    return make_table(
+        released,
+        rows,
+        name="missing_values",
+        caption=_("Clients without a value"),
+        headings={"column": _("Column"), "share": _("Share of clients without a value")},
+    )
+
+
+def _number(value: float) -> str:
+    return withheld() if value != value else integer(value)

@@ -1,0 +1,83 @@
+"""Dosing logs drawn as text, and a writer of the parquet that the intake makes.
+
+A line is one client, a character one day, day 1 first (blanks are ignored):
+
+    D  a dose of 60 mg            .  no dose
+    3  a dose with 3 days to take home (any digit 1-9)
+    b  8 mg of buprenorphine      ?  covered, dose not known
+    E  a dose of 60 mg at the second site
+
+Day 1 is 2020-01-01 in every drawing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+DAY_1 = (dt.date(2020, 1, 1) - dt.date(1970, 1, 1)).days
+METHADONE, BUPRENORPHINE = 0, 1
+COLUMNS = ["client", "day", "dose_dmg", "site", "medication", "take_home_days"]
+
+
+def absolute(day: int) -> int:
+    """Day of the drawing -> days since 1970-01-01."""
+    return DAY_1 + day - 1
+
+
+def date_of(day: int) -> dt.date:
+    return dt.date(1970, 1, 1) + dt.timedelta(days=absolute(day))
+
+
+def drawn(*lines: str) -> pd.DataFrame:
+    """Rows of the log for clients 0, 1, 2 ... from one drawing each."""
+    rows = []
+    for client, line in enumerate(lines):
+        for day, mark in enumerate(line.replace(" ", ""), start=1):
+            if mark != ".":
+                rows.append((client, absolute(day), *_meaning(mark)))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _meaning(mark: str) -> tuple[int | None, int, int, int]:
+    """dose_dmg, site, medication, take_home_days"""
+    if mark.isdigit():
+        return 600, 0, METHADONE, int(mark)
+    return {
+        "D": (600, 0, METHADONE, 0),
+        "E": (600, 1, METHADONE, 0),
+        "b": (80, 0, BUPRENORPHINE, 0),
+        "?": (None, 0, METHADONE, 0),
+    }[mark]
+
+
+def doses(*rows: tuple[int, ...]) -> pd.DataFrame:
+    """Rows (client, day, mg[, take_home_days[, site[, medication]]]), day counted from day 1 of the drawing."""
+    full = [(*row, *(0, 0, 0)[len(row) - 3 :]) for row in rows]
+    return pd.DataFrame(
+        [(c, absolute(d), None if mg is None else round(mg * 10), site, drug, k) for c, d, mg, k, site, drug in full],
+        columns=COLUMNS,
+    )
+
+
+def records(*rows: tuple[int, int, str]) -> pd.DataFrame:
+    """Recorded exits (client, day of the drawing, reason)."""
+    frame = pd.DataFrame(rows, columns=["client", "day", "reason"])
+    return frame.assign(day=(frame["day"] + DAY_1 - 1).astype("Int32"))
+
+
+def write(rows: pd.DataFrame, folder: Path) -> Path:
+    """The log as the intake hands it on: sorted by client and day, typed."""
+    path = folder / "doses.parquet"
+    log = rows.astype({name: "Int64" for name in COLUMNS})  # DuckDB finds it by name
+    with duckdb.connect() as connection:
+        connection.register("log", log)
+        connection.execute(
+            f"""COPY (SELECT client::INT AS client, day::INT AS day, dose_dmg::INT AS dose_dmg, site::INT AS site,
+                medication::TINYINT AS medication, take_home_days::SMALLINT AS take_home_days
+                FROM log ORDER BY client, day, site, medication) TO '{path}' (FORMAT parquet)"""
+        )
+    return path
