@@ -14,9 +14,9 @@ AGE_BANDS = (0, 25, 30, 35, 40, 45, 50, 55, 60, 200)
 
 
 def estimate_attrition(cohort: Cohort) -> Result:
-    """Clients left after each step on the way to the cohort; `term` is the reason, `period` the step's order."""
+    """Clients left after each step (`estimate`) and left out by it (`events`); `term` is the reason, `period` the order."""
     rows = [
-        {"level": step.step, "term": step.reason, "period": f"{order:02d}", "estimate": float(step.n)}
+        {"level": step.step, "term": step.reason, "period": f"{order:02d}", "estimate": step.n, "events": step.removed}
         for order, step in enumerate(cohort.attrition)
     ]
     return Result("attrition", "counts", pd.DataFrame(rows).assign(estimand="clients", group="step", unit="clients"))
@@ -39,7 +39,7 @@ def estimate_characteristics(cohort: Cohort, covariates: Sequence[str]) -> Resul
     for name in covariates:
         values = age_bands(frame[name]) if name == "age" else frame[name].astype(object)
         found = values.where(values.notna(), "missing").value_counts()
-        order = sorted(found.index, key=lambda level: (level == "missing", level))
+        order = sorted(found.index, key=lambda level: (level == "missing", not level.startswith("<"), level))
         rows += [{"group": name, "level": level, "events": int(found[level]), "n": len(frame)} for level in order]
     shares = pd.DataFrame(rows, columns=["group", "level", "events", "n"])
     shares = shares.assign(

@@ -34,8 +34,8 @@ NAIVE = {"first_dose_mg": "entry", "max_dose_mg": "maximum", "mean_dose_mg": "me
 class DoseModel:
     """A fitted Cox model of leaving on dose.
 
-    `design` maps doses in mg to the columns of the dose terms, which come first in the fit; `doses_mg` and
-    `days` are the person-time they were fitted on.
+    The dose terms come first in the fit; `doses_mg` and `days` are the person-time it rests on; `errors` says
+    what the errors are robust to (`site` or `client`).
     """
 
     fit: CoxFit
@@ -59,13 +59,12 @@ class DoseModel:
 
     @property
     def covariance(self) -> np.ndarray:
-        robust = self.fit.robust_covariance
-        return self.fit.covariance if robust is None else robust
+        return self.fit.used_covariance
 
     @property
     def quantile(self) -> float:
         """Half width of a 95% interval in standard errors: t on K - 1 degrees of freedom with site-robust errors."""
-        return float(stats.t.ppf(0.975, self.fit.df) if self.errors == "site" else stats.norm.ppf(0.975))
+        return float(stats.t.ppf(0.975, self.fit.degrees_of_freedom))
 
 
 def read_risk_rows(
@@ -108,16 +107,15 @@ def fit_dose_model(
     """
     dose, days = rows["dose_mg"].to_numpy(float), (rows["stop"] - rows["start"]).to_numpy(float)
     knots = _knots(dose, days) if spline else None
-    unit = 1.0 if knots is not None else definitions.dose_unit_mg
+    unit = 1.0 if spline else definitions.dose_unit_mg
     terms = dose_terms(dose, knots) / unit
-    design, _names = covariate_columns(rows, covariates)
-    sites = rows["site"].nunique()
-    clustered = "site" if sites >= FEWEST_SITES else "client"
-    fit = _fit(rows, np.column_stack([terms, design]), clustered)
+    design = pd.DataFrame(terms, columns=[f"dose_{k}" for k in range(terms.shape[1])], index=rows.index)
+    clustered = "site" if rows["site"].nunique() >= FEWEST_SITES else "client"
+    fit = _fit(rows, pd.concat([design, covariate_columns(rows, covariates)], axis=1), clustered)
     return DoseModel(fit, knots, definitions.dose_reference_mg, dose, days, int(rows["client"].nunique()), clustered)
 
 
-def _fit(rows: pd.DataFrame, design: np.ndarray, cluster: str) -> CoxFit:
+def _fit(rows: pd.DataFrame, design: pd.DataFrame, cluster: str) -> CoxFit:
     try:
         return fit_cox(
             rows["start"].to_numpy(),
@@ -146,7 +144,7 @@ def dose_terms(doses_mg: np.ndarray, knots: np.ndarray | None) -> np.ndarray:
     return doses_mg[:, None] if knots is None else restricted_cubic_spline(doses_mg, knots)
 
 
-def covariate_columns(rows: pd.DataFrame, covariates: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+def covariate_columns(rows: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
     """Numbers as they are, categories as indicators against the first level; constant columns left out."""
     columns: dict[str, np.ndarray] = {}
     for name in covariates:
@@ -155,8 +153,7 @@ def covariate_columns(rows: pd.DataFrame, covariates: Sequence[str]) -> tuple[np
         else:
             levels = sorted(rows[name].unique())
             columns |= {f"{name}: {level}": (rows[name] == level).to_numpy(float) for level in levels[1:]}
-    kept = {name: values for name, values in columns.items() if np.ptp(values) > 0}
-    return np.column_stack(list(kept.values())) if kept else np.empty((len(rows), 0)), list(kept)
+    return pd.DataFrame({name: values for name, values in columns.items() if np.ptp(values) > 0}, index=rows.index)
 
 
 def estimate_dose_curve(model: DoseModel) -> Result:
@@ -174,16 +171,13 @@ def estimate_dose_slope(model: DoseModel, definitions: Definitions) -> Result:
     return _ratios("dose_slope", model, _first_term(model), "lagged dose", f"per {definitions.dose_unit_mg:g} mg")
 
 
-def estimate_naive_slopes(
-    episodes: pd.DataFrame, cohort: pd.DataFrame, definitions: Definitions, covariates: Sequence[str]
-) -> list[Result]:
+def estimate_naive_slopes(cohort: pd.DataFrame, definitions: Definitions, covariates: Sequence[str]) -> list[Result]:
     """The same hazard ratio by exposures that must not be used: shown only beside the lagged dose.
 
     Maximum and whole-episode mean carry immortal time, the last dose carries reverse causation, the dose at
     entry answers another question. One row per client, from day 1.
     """
-    first = episodes[episodes["episode"] == 1][["client", *NAIVE]]
-    known = cohort.dropna(subset=list(covariates)).merge(first, on="client", how="inner", validate="one_to_one")
+    known = cohort.dropna(subset=list(covariates))
     rows = known.rename(columns={"entry": "start", "time": "stop"}).assign(left=known["event"].isin(LEFT).astype(int))
     found = []
     for column, name in NAIVE.items():

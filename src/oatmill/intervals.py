@@ -110,7 +110,11 @@ def _stays(episodes: pd.DataFrame) -> Stays:
         return episodes[name].to_numpy(np.int64)
 
     stays = Stays(
-        column("client", 0), column("episode", 1), column("start_day", 0), column("time", 0), column("event", 0),
+        column("client", 0),
+        column("episode", 1),
+        column("start_day", 0),
+        column("time", 0),
+        column("event", 0),
         column("entry", 0),
     )
     order = np.lexsort((stays.start_day, stays.client))
@@ -123,11 +127,13 @@ def _stays(episodes: pd.DataFrame) -> Stays:
 
 def _pieces(stays: Stays, days_at_once: int) -> Iterator[Stays]:
     """Consecutive episodes with at most about `days_at_once` days, never dividing a client."""
+    if not len(stays):
+        return
     before = np.cumsum(stays.time) - stays.time
     chunk = before // days_at_once
-    new_client = np.append(True, np.diff(stays.client) != 0)[: len(stays)]
+    new_client = np.append(True, np.diff(stays.client) != 0)
     owner = np.flatnonzero(new_client)[np.cumsum(new_client) - 1]
-    starts = np.flatnonzero(np.diff(chunk[owner], prepend=-1)) if len(stays) else np.zeros(0, dtype=np.int64)
+    starts = np.flatnonzero(np.diff(chunk[owner], prepend=-1))
     for first, last in zip(starts, np.append(starts[1:], len(stays)), strict=True):
         yield stays.part(slice(int(first), int(last)))
 

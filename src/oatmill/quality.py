@@ -11,6 +11,7 @@ import pandas as pd
 from oatmill.errors import NotSupported
 from oatmill.intake import Intake
 from oatmill.results import Result
+from oatmill.schema import MEDICATIONS
 from oatmill.text import _
 
 DOSE_BAND_MG = 5
@@ -70,7 +71,7 @@ def estimate_dose_distribution(doses: Path) -> Result:
     )
     terms = found["low"].astype(int).astype(str)
     same = {"estimand": "client_days", "population": "all clients", "group": "dose_mg", "unit": "client-days"}
-    frame = found.assign(term=terms, level=found["medication"].astype(str), **same)
+    frame = found.assign(term=terms, level=[MEDICATIONS[code] for code in found["medication"]], **same)
     return Result("dose_distribution", "counts", frame.drop(columns=["medication", "low"]))
 
 

@@ -41,8 +41,9 @@ def build_ledger(tables: Mapping[str, pd.DataFrame], data_cut: dt.date | None = 
     -------
     One row per period: `period`, `days`, `opening`, `entered_<type>`, `left_<reason>`, `closing`, `residual`
     (opening + entries - exits - closing), `carried` (opening less the closing of the row before),
-    `person_years`. `attrs` counts what a ledger cannot hold: `backwards` (spells that end before they begin),
-    `overlapping` (spells that begin while another of the same client is open).
+    `person_years`. `attrs` counts what a ledger cannot hold: `backwards` (spells that end before they begin;
+    left out), `after_cut` (spells that begin after the data cut; left out), `overlapping` (spells that begin
+    while another of the same client is open; kept, so the client counts twice).
 
     Raises
     ------
@@ -88,7 +89,8 @@ def build_ledger_from_spells(
         person_years = covered[covered > 0].sum() / DAYS_PER_YEAR
         rows.append({**row, "closing": _stock(first, last, stop), "person_years": person_years})
     ledger = _balanced(pd.DataFrame(rows))
-    ledger.attrs = {"backwards": int(backwards.sum()), "overlapping": _overlapping(kept["client"], first, last)}
+    overlapping = _overlapping(kept["client"], first, last)
+    ledger.attrs = {"backwards": int(backwards.sum()), "after_cut": int(late.sum()), "overlapping": overlapping}
     return ledger
 
 
@@ -97,11 +99,13 @@ def build_ledger_from_counts(counts: pd.DataFrame) -> pd.DataFrame:
 
     Person-time is the mean of opening and closing stock times the length of the period.
     """
-    numbers = [name for name in ("opening", "enrolled", "left", "closing", "deaths", "enrolled_primary") if name in counts]
+    numbers = [
+        name for name in ("opening", "enrolled", "left", "closing", "deaths", "enrolled_primary") if name in counts
+    ]
     periods = _periods_of(counts["period"])
     values = counts[numbers].astype(float)
     total = values.groupby(periods.to_numpy()).agg(lambda column: column.sum(skipna=False)).sort_index()
-    ledger = pd.DataFrame({"period": total.index.astype(str), "days": [p.end_time.dayofyear for p in total.index]})
+    ledger = pd.DataFrame({"period": total.index.astype(str)})
     ledger["days"] = [(p.end_time.normalize() - p.start_time).days + 1 for p in total.index]
     total = total.reset_index(drop=True)
     ledger["opening"] = total["opening"]
@@ -143,7 +147,9 @@ def _periods_of(texts: pd.Series) -> pd.Series:
     months = texts.astype(str).str.fullmatch(r"\d{4}-\d{2}")
     years = texts.astype(str).str.fullmatch(r"\d{4}")
     if not (months.all() or years.all()):
-        fault = Fault(_("periods of another form"), column="period", expected=_("all years (2020) or all months (2020-03)"))
+        fault = Fault(
+            _("periods of another form"), column="period", expected=_("all years (2020) or all months (2020-03)")
+        )
         raise ValuesWrong(_("The registry's periods cannot be read."), [fault])
     return pd.Series(pd.PeriodIndex(texts.astype(str), freq="M" if months.all() else "Y"), index=texts.index)
 
@@ -173,7 +179,9 @@ def estimate_registry_ledger(ledger: pd.DataFrame, *, public: bool = False) -> R
     long = wide.melt(id_vars="period", var_name="item", value_name="estimate").astype({"estimate": float})
     long["estimand"] = long["item"].str.split("_").str[0]
     long["level"] = long["item"].str.split("_", n=1).str[1].fillna("")
-    long["group"] = np.where(long["level"] == "", "", np.where(long["estimand"] == "entered", "enrolment_type", "exit_reason"))
+    long["group"] = np.where(
+        long["level"] == "", "", np.where(long["estimand"] == "entered", "enrolment_type", "exit_reason")
+    )
     faults = [{"estimand": name, "estimate": float(number)} for name, number in ledger.attrs.items()]
     frame = pd.concat([long.drop(columns="item"), pd.DataFrame(faults)], ignore_index=True)
     return Result("registry_ledger", "counts", frame.assign(population="registry", unit="clients"), public=public)
@@ -330,22 +338,22 @@ def _figures(figures: pd.DataFrame, facts: _Facts) -> Result:
         estimand=figures["measure"],
         group=figures["population"],
         level=figures["group"],
-        model=[_use(row, facts) for row in figures.to_dict("records")],
+        model=[_use(row, facts, figures) for row in figures.to_dict("records")],
         term=figures["id"],
-        period=figures["date"].where(figures["period_start"] == "", figures["period_start"] + "/" + figures["period_end"]),
+        period=figures["date"].where(
+            figures["period_start"] == "", figures["period_start"] + "/" + figures["period_end"]
+        ),
         estimate=figures["value"],
     )
     keep = ["population", "definition", "estimand", "group", "level", "model", "term", "period", "estimate", "unit"]
     return Result("kyrgyz_figures", "indicators", rows[keep], public=True)
 
 
-def _use(row: Mapping[Any, Any], facts: _Facts) -> str:
-    """What a figure can be used for."""
+def _use(row: Mapping[Any, Any], facts: _Facts, figures: pd.DataFrame) -> str:
+    """What a figure can be used for. Deaths of a kind whose total is above all exits are not deaths on treatment."""
     measure = row["measure"]
     if measure.startswith("registered_deaths"):
-        deaths, *_bounds = count_from_percent(facts.death_percent, facts.exits)
-        more_than_possible = row["group"] != "all" or row["value"] > max(deaths, facts.exits)
-        return "not_usable" if more_than_possible else "split"
+        return "not_usable" if figure_of(figures, measure=measure, group="all") > facts.exits else "split"
     if measure == "clients_in_treatment":
         if not row["date"]:
             return "undated"
@@ -378,7 +386,12 @@ def _readings(facts: _Facts) -> Result:
     rows = [
         _row("deaths", *deaths),
         _row("primary_enrolments", *primary),
-        _row("repeat_enrolments", facts.enrolments - primary[0], facts.enrolments - primary[2], facts.enrolments - primary[1]),
+        _row(
+            "repeat_enrolments",
+            facts.enrolments - primary[0],
+            facts.enrolments - primary[2],
+            facts.enrolments - primary[1],
+        ),
         _row("opening", low, low, low, level="spells"),
         _row("opening", np.nan, low, high, level="persons"),
         _row("change_before", facts.stock_between - low, level="spells"),
@@ -425,7 +438,9 @@ def _person_years(opening: float, facts: _Facts) -> dict[str, float]:
 
 
 def _capacity(figures: pd.DataFrame, facts: _Facts) -> Result:
-    sites = select_figures(figures, measure="sites_operating", group="all", date=f"{facts.between:%Y-%m}")["value"].item()
+    sites = select_figures(figures, measure="sites_operating", group="all", date=f"{facts.between:%Y-%m}")[
+        "value"
+    ].item()
     places = sites * figure_of(figures, measure="capacity_per_site")
     parts = select_figures(figures, measure="sites_operating")
     undated = parts[parts["date"] == ""].set_index("group")["value"]

@@ -66,7 +66,7 @@ def estimate_retention(
     return Result(f"{name}_gap{definitions.gap_days}", "curve", rows.assign(**same))
 
 
-def estimate_fixed_retention(cohort: Cohort, definitions: Definitions, cut_day: int) -> Result:
+def estimate_fixed_retention(cohort: Cohort, definitions: Definitions) -> Result:
     """`ret_fixed`: of starters whose day t is on or before A, the share with more than t days in treatment.
 
     Recent starters leave the denominator, so the denominators fall with t.
@@ -74,7 +74,7 @@ def estimate_fixed_retention(cohort: Cohort, definitions: Definitions, cut_day: 
     frame = _enough(cohort.frame)
     rows = []
     for t in horizons_within(definitions, np.inf):
-        reachable = frame[cut_day - frame["start_day"] + 1 >= t + definitions.gap_days]
+        reachable = frame[frame["cut_day"] - frame["start_day"] + 1 >= t + definitions.gap_days]
         if len(reachable):
             rows.append({"day": t, "n": len(reachable), "events": int((reachable["days"] > t).sum())})
     if not rows:

@@ -107,11 +107,6 @@ class Session:
         clients = self.intake.tables.get("clients")
         return [] if clients is None else [name for name in self.study.covariates if name in clients]
 
-    @property
-    def cut_day(self) -> int:
-        """The data cut C as a day."""
-        return int(self.calendar.cut_day)
-
     # Stations, in the order of the data's path.
 
     def _generated(self) -> Path:
@@ -135,7 +130,8 @@ class Session:
 
     @cached_property
     def intake(self) -> Intake:
-        from oatmill.intake import read_intake, read_tables, write_intake
+        from oatmill.intake import read_tables
+        from oatmill.intake.saved import read_intake, write_intake
 
         def build(folder: Path) -> None:
             write_intake(read_tables(self.study, folder), folder)
@@ -187,7 +183,11 @@ class Session:
 
         def build(folder: Path) -> None:
             build_intervals(
-                self.doses, self.cohort().frame, definitions=self.definitions, to=folder / "intervals.parquet"
+                self.doses,
+                self.cohort().frame,
+                definitions=self.definitions,
+                exits=self.intake.tables.get("exits"),
+                to=folder / "intervals.parquet",
             )
 
         return self.store.folder_of("intervals", self._key("intervals"), build) / "intervals.parquet"

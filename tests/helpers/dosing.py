@@ -18,6 +18,9 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from oatmill.episodes import build_calendar, build_episodes
+from oatmill.study import Definitions
+
 DAY_1 = (dt.date(2020, 1, 1) - dt.date(1970, 1, 1)).days
 METHADONE, BUPRENORPHINE = 0, 1
 COLUMNS = ["client", "day", "dose_dmg", "site", "medication", "take_home_days"]
@@ -81,3 +84,26 @@ def write(rows: pd.DataFrame, folder: Path) -> Path:
                 FROM log ORDER BY client, day, site, medication) TO '{path}' (FORMAT parquet)"""
         )
     return path
+
+
+def settings(gap: int, cut: int | None = None, **more: object) -> Definitions:
+    """Definitions with the cut as a day of the drawing; nobody was treated before unless `more` says so."""
+    more = {"prior_treatment": "none", **more}
+    return Definitions(gap_days=gap, data_cut=None if cut is None else date_of(cut), **more)
+
+
+def built(rows: pd.DataFrame, folder: Path, definitions: Definitions, **more: object) -> pd.DataFrame:
+    """Episodes of a drawn log at sites A and B; `more`: exits, clients, opened, missing_log, rows_at_once."""
+    calendar = calendar_of(rows, folder, definitions, more.pop("opened", None), more.pop("missing_log", "skip"))
+    return build_episodes(folder / "doses.parquet", definitions=definitions, calendar=calendar, **more)
+
+
+def calendar_of(rows, folder, definitions, opened=None, missing_log="skip"):
+    return build_calendar(write(rows, folder), ["A", "B"], definitions, opened, missing_log=missing_log)
+
+
+def in_words(episodes: pd.DataFrame) -> str:
+    """`1-3 dropout | 11-13 open`: first and last covered day of the drawing, and how it ended."""
+    ends = episodes["exit_reason"].where(~episodes["open"], "open")
+    days = zip(episodes["start_day"] - DAY_1 + 1, episodes["end_day"] - DAY_1 + 1, ends, strict=True)
+    return " | ".join(f"{first}-{last} {why}" for first, last, why in days)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 from oatmill.book import markup
 from oatmill.book.chapters import synthetic_tables, synthetic_text
+from oatmill.definitions import DEFINITIONS
 from oatmill.profiles import PROFILES
 from oatmill.run import BookMaterial, Capability, Page
 from oatmill.schema import TABLES, Column
@@ -124,25 +123,25 @@ def settings_section(study: Study, settings: Mapping[str, Any]) -> str:
         [markup.code(name), markup.code(_value(settings[name])), markup.plain(field.description or "")]
         for name, field in Definitions.model_fields.items()
     ]
-    parts = ["## " + _("Settings of this study") + "\n", markup.table(header, rows), _registry()]
+    parts = ["(study-settings)=\n## " + _("Settings of this study") + "\n", markup.table(header, rows), _registry()]
     return "\n".join(filter(None, parts))
 
 
 def _registry() -> str:
-    if importlib.util.find_spec("oatmill.definitions") is None:
-        return ""
-    known = getattr(importlib.import_module("oatmill.definitions"), "DEFINITIONS", None)
-    if not known:
-        return ""
-    fields = ("id", "rule", "formula", "used_by", "source", "beware")
-    entries = list(known.values()) if isinstance(known, Mapping) else list(known)
-    shown = [name for name in fields if any(getattr(entry, name, "") for entry in entries)]
-    rows = [[markup.plain(getattr(entry, name, "") or "") for name in shown] for entry in entries]
-    words = {
-        "id": _("Name"), "rule": _("Rule"), "formula": _("Formula"), "used_by": _("Used by"),
-        "source": _("Source"), "beware": _("Beware"),
-    }  # fmt: skip
-    return "## " + _("Registry of definitions") + "\n\n" + markup.table([words[name] for name in shown], rows)
+    """The definitions in use somewhere, from the registry that also words the banners and messages."""
+    header = [_("Name"), _("Rule"), _("Formula"), _("Used by"), _("Sources"), _("Beware")]
+    rows = [
+        [
+            markup.code(entry.id),
+            markup.plain(entry.words),
+            markup.code(entry.formula),
+            markup.plain(_(entry.users) if entry.users else ""),
+            ", ".join(f"{{cite:t}}`{key}`" for key in entry.sources),
+            markup.plain(entry.warning),
+        ]
+        for entry in DEFINITIONS.values()
+    ]
+    return "## " + _("Registry of definitions") + "\n\n" + markup.table(header, rows)
 
 
 def provenance_page(manifest: Mapping[str, Any]) -> str:

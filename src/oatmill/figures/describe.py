@@ -25,7 +25,8 @@ def plot_attrition(released: Released) -> Plot:
         text = _("{n} clients", n=_count(row["estimate"]))
         box = {"boxstyle": "round,pad=0.5", "facecolor": "#EAF2F8" if line else "white", "edgecolor": BLUE}
         axes.text(2.1, height, text, ha="center", va="center", bbox=box, fontsize=10.5, fontweight="bold")
-        reason = "\n".join(textwrap.wrap(row["term"], 62))
+        reason = row["term"] if not line else _("{n} left out: {reason}", n=_count(row["events"]), reason=row["term"])
+        reason = "\n".join(textwrap.wrap(reason, 58))
         axes.text(4.0, height, reason, ha="left", va="center", fontsize=9.5, color="#222222")
         if line:
             axes.annotate(

@@ -64,6 +64,7 @@ class Clinic:
         self.start, self.last, self.last_miss = (np.zeros(n, dtype=np.int64) for _ in range(3))
         self.site, self.first_site = people.site.copy(), people.site.copy()
         self.dose, self.target, self.step = np.zeros(n), people.target.copy(), np.zeros(n)
+        self.given = np.zeros(n)  # the dose of the last visit; a supply at home carries it
         self.missing, self.supply, self.taper, self.taper_days = (np.zeros(n, dtype=np.int64) for _ in range(4))
         self.back = np.zeros(n, dtype=bool)  # the day after a run of missed days is not missed
         self.hazard = np.zeros(n)
@@ -105,7 +106,7 @@ class Clinic:
 
     def prescribe(self, idx: Ints, d: Ints) -> None:
         """Titration in steps, later changes of the maintenance dose, tapers."""
-        u, free = self.rng.random((2, idx.size)), self.taper[idx] == 0
+        u, free = self.rng.random((2, idx.size)), (self.taper[idx] == 0) & (self.supply[idx] == 0)
         change = free & (d > 60) & (u[0] < model.CHANGE)
         by = np.asarray((-10.0, -5.0, 5.0, 5.0, 10.0, 10.0))[np.floor(6 * u[1]).astype(np.int64)]
         self.target[idx[change]] = np.clip(self.target[idx[change]] + by[change], model.LOWEST, model.HIGHEST)
@@ -143,7 +144,7 @@ class Clinic:
         lowered = np.maximum(5.0, np.ceil(self.dose[who] * share / 5) * 5)
         dose = np.where(tapering, np.minimum(self.dose[who], lowered), self.dose[who])
         self.course.rows.append((who, np.full(who.size, day), dose, take_home, self.site[who], self.spell[who]))
-        self._given = dict(who=who, dose=dose)
+        self.given[who] = dose
         self.test(who, d, dose, day)
 
     def test(self, who: Ints, d: Ints, dose: Floats, day: int) -> None:
@@ -159,8 +160,7 @@ class Clinic:
         """Move the exposure window on by one day."""
         today = np.zeros(self.dose.size)
         home = idx[covered]
-        today[home] = self.dose[home]
-        today[self._given["who"]] = self._given["dose"]
+        today[home] = self.given[home]
         self.last[home] = day
         self.ring[day % _RING] = today
         entering = self.ring[(day - model.LAG_DAYS) % _RING]
@@ -187,7 +187,7 @@ class Clinic:
         ends = [
             u[0] < model.per_day(model.DEATH),
             u[1] < model.per_day(model.PRISON),
-            free & tapering & (self.taper[idx] == 1) & (self.taper_days[idx] > 1),
+            free & tapering & (self.taper[idx] == 1),
             free & (u[2] < 1 - np.exp(-self.hazard[idx])),
             free & (u[3] < model.per_day(model.DISCHARGE)),
             free & (d > model.MOVE_FROM_DAY) & (u[4] < model.per_day(rules.move_out)),
@@ -195,7 +195,7 @@ class Clinic:
         self.hazard[idx[free]] = 0.0
         out = np.logical_or.reduce(ends)
         self.close(idx[out], np.argmax(np.asarray(ends)[:, out], axis=0), day)
-        moving = ~out & free & (d > MOVING_FROM) & ~tapering & (u[5] < model.per_day(model.MOVE))
+        moving = ~out & free & (d > model.MOVE_FROM_DAY) & ~tapering & (u[5] < model.per_day(model.MOVE))
         self.move(idx[moving], day)
 
     def close(self, who: Ints, cause: Ints, day: int) -> None:
@@ -228,9 +228,6 @@ class Clinic:
         self.site[who] = to
         self.missing[who] = self.rng.integers(0, 3, who.size)
         self.back[who] = self.missing[who] == 0
-
-
-MOVING_FROM = model.MOVE_FROM_DAY
 
 
 def _run_length(u: Floats) -> Ints:
