@@ -6,7 +6,6 @@ The order of modules is read where a newcomer reads it: in the docstring of `src
 from __future__ import annotations
 
 import ast
-import getpass
 import json
 import re
 import subprocess
@@ -366,11 +365,3 @@ def test_no_path_of_a_machine(committed):
             if any(place in line for place in here) or (MACHINE_PATH.search(line) and not planted):
                 faults.append(f"{where(path)}:{number}: {line.strip()[:100]}")
     assert not faults, "\n".join(faults)
-
-
-def test_no_name_of_whoever_works_here(committed):
-    """The account's name stands in no notebook, where Jupyter likes to leave it."""
-    user = getpass.getuser()
-    if user in ("root", "runner", "user"):
-        pytest.skip("the account has a name that is an ordinary word")
-    assert [path.name for path in committed if path.suffix == ".ipynb" and user in path.read_text(encoding="utf-8")] == []

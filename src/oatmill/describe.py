@@ -14,7 +14,7 @@ AGE_BANDS = (0, 25, 30, 35, 40, 45, 50, 55, 60, 200)
 
 
 def estimate_attrition(cohort: Cohort) -> Result:
-    """Clients left after each step (`estimate`) and left out by it (`events`); `term` is the reason, `period` the order."""
+    """Clients left after each step (`estimate`) and left out by it (`events`); `term`: reason, `period`: order."""
     rows = [
         {"level": step.step, "term": step.reason, "period": f"{order:02d}", "estimate": step.n, "events": step.removed}
         for order, step in enumerate(cohort.attrition)

@@ -23,8 +23,7 @@ from oatmill.study import Definitions
 from oatmill.survival import CoxFit, SurvivalError, default_knots, fit_cox, restricted_cubic_spline
 from oatmill.text import _
 
-BANDS_MG = (0, 40, 60, 80, 100, 120, np.inf)
-BAND_MG = 5
+METHADONE_BANDS_MG = (0, 40, 60, 80, 100, 120, np.inf)
 FEWEST_SITES = 10
 LEFT = [code for code, reason in enumerate(EXIT_REASONS, start=1) if reason not in ("transfer_out", "death", "prison")]
 NAIVE = {"first_dose_mg": "entry", "max_dose_mg": "maximum", "mean_dose_mg": "mean", "last_dose_mg": "last"}
@@ -156,10 +155,11 @@ def covariate_columns(rows: pd.DataFrame, covariates: Sequence[str]) -> pd.DataF
     return pd.DataFrame({name: values for name, values in columns.items() if np.ptp(values) > 0}, index=rows.index)
 
 
-def estimate_dose_curve(model: DoseModel) -> Result:
+def estimate_dose_curve(model: DoseModel, definitions: Definitions) -> Result:
     """Hazard ratio of leaving by dose against the reference, within the 5th to 95th percentile of person-time."""
+    step_mg = fine_band_mg(definitions)
     low, high = _weighted_limits(model.doses_mg, model.days)
-    grid = np.arange(BAND_MG * np.ceil(low / BAND_MG), high + 1e-9, BAND_MG)
+    grid = np.arange(step_mg * np.ceil(low / step_mg), high + 1e-9, step_mg)
     log_ratio, se = model.log_ratio(grid)
     rows = {"term": [f"{dose:g}" for dose in grid], "estimate": np.exp(log_ratio), "se": se}
     limits = {"lower": np.exp(log_ratio - model.quantile * se), "upper": np.exp(log_ratio + model.quantile * se)}
@@ -191,29 +191,39 @@ def estimate_naive_slopes(cohort: pd.DataFrame, definitions: Definitions, covari
     return found
 
 
-def estimate_person_time(rows: pd.DataFrame) -> Result:
-    """Client-days at risk by dose in bands of 5 mg, with the number of clients behind them."""
-    frame = rows.assign(low=(rows["dose_mg"] // BAND_MG * BAND_MG).astype(int), days=rows["stop"] - rows["start"])
+def estimate_person_time(rows: pd.DataFrame, definitions: Definitions) -> Result:
+    """Client-days at risk by fine dose bands; `term` is a band's lower limit in mg, `n` the clients behind it."""
+    step_mg = fine_band_mg(definitions)
+    frame = rows.assign(low=rows["dose_mg"] // step_mg * step_mg, days=rows["stop"] - rows["start"])
     found = frame.groupby("low").agg(estimate=("days", "sum"), n=("client", "nunique")).reset_index()
-    return _person_days("dose_person_time", found.assign(term=found["low"].astype(str)).drop(columns="low"), "dose_mg")
-
-
-def estimate_band_rates(rows: pd.DataFrame) -> Result:
-    """Exits and client-days by dose band (mg), rate per 100 person-years left to the table: counts only."""
-    labels = [
-        f"{low:g}-<{high:g}" if np.isfinite(high) else f">={low:g}"
-        for low, high in zip(BANDS_MG, BANDS_MG[1:], strict=False)
-    ]
-    labels[0] = f"<{BANDS_MG[1]:g}"
-    frame = rows.assign(
-        band=pd.cut(rows["dose_mg"], BANDS_MG, right=False, labels=labels), days=rows["stop"] - rows["start"]
-    )
-    found = frame.groupby("band", observed=True).agg(
-        estimate=("days", "sum"), n=("client", "nunique"), events=("left", "sum")
-    )
     return _person_days(
-        "dose_bands", found.reset_index().rename(columns={"band": "level"}).astype({"level": str}), "dose_band_mg"
+        "dose_person_time", found.assign(term=found["low"].map("{:g}".format)).drop(columns="low"), "dose_mg"
     )
+
+
+def estimate_band_rates(rows: pd.DataFrame, definitions: Definitions) -> Result:
+    """Exits and client-days by dose band (mg); the rate per 100 person-years is left to the table."""
+    edges = dose_bands_mg(definitions)
+    middle = [f"{low:g}-<{high:g}" for low, high in zip(edges[1:-2], edges[2:-1], strict=True)]
+    labels = [f"<{edges[1]:g}", *middle, f">={edges[-2]:g}"]
+    frame = rows.assign(
+        level=pd.cut(rows["dose_mg"], edges, right=False, labels=labels), days=rows["stop"] - rows["start"]
+    )
+    bands = frame.groupby("level", observed=True)
+    found = bands.agg(estimate=("days", "sum"), n=("client", "nunique"), events=("left", "sum")).reset_index()
+    return _person_days("dose_bands", found.astype({"level": str}), "dose_band_mg")
+
+
+def dose_bands_mg(definitions: Definitions) -> tuple[float, ...]:
+    """The methadone bands of the definitions; for another medication 0.5, 1 and 1.5 times the reference dose."""
+    if definitions.medication == "methadone":
+        return METHADONE_BANDS_MG
+    return (0, *(definitions.dose_reference_mg * share for share in (0.5, 1, 1.5)), np.inf)
+
+
+def fine_band_mg(definitions: Definitions) -> float:
+    """Width of the bands of person-time and of the curve's grid: half the study's dose unit (methadone: 5 mg)."""
+    return definitions.dose_unit_mg / 2
 
 
 def estimate_carried_share(rows: pd.DataFrame) -> Result:

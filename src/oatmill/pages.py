@@ -76,7 +76,8 @@ class Page:
         source = f"data:image/svg+xml;base64,{base64.b64encode(picture).decode()}"
         _display(
             f'<figure class="oatmill-figure"><img src="{source}" alt="{html.escape(plot.alt)}">'
-            f"<figcaption>{html.escape(plot.caption)} {self._data(plot.name, plot.data)}</figcaption></figure>"
+            f'<figcaption>{html.escape(plot.caption)} <span class="oatmill-note">{html.escape(plot.notes)}</span> '
+            f"{self._data(plot.name, plot.data)}</figcaption></figure>"
         )
 
     def show_table(self, table: Table) -> None:

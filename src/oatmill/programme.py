@@ -49,7 +49,11 @@ class Programme:
     @property
     def lost(self) -> tuple[str, ...]:
         """Indicators that a confidential source gives and that are not shown: no count stands behind them."""
-        return () if self.public else tuple(name for name in self.frame if name not in (*COUNTS, *MEANS))
+        return (
+            ()
+            if self.public
+            else tuple(name for name in INDICATORS if name in self.frame and name not in (*COUNTS, *MEANS))
+        )
 
 
 def build_published_programme() -> Programme:
@@ -59,7 +63,7 @@ def build_published_programme() -> Programme:
     span = rows[rows["indicator"] == RANGE].set_index("year")
     frame = frame.reindex(columns=[name for name in INDICATORS if name in frame])
     frame = frame.assign(low=span["value_low"], high=span["value_high"])
-    units = rows.drop_duplicates("indicator").set_index("indicator")["unit"].to_dict()
+    units = dict(zip(rows["indicator"], rows["unit"], strict=True))
     return Programme("China", "china", frame, units, public=True)
 
 
@@ -204,8 +208,9 @@ def estimate_december(programme: Programme) -> Result:
     Retention (Li 2013, note c) = dosed in December / dosed in the year and not dead, so
     `dosed` = closing / retention (`lower`, `upper`: from its rounding); `known` = opening + new;
     `returners` = dosed - known, at least, where positive; `leavers` = dosed - closing, and their rate
-    `gross_rate` per 100 person-years. Where dosed is below known the two rows count different things, and
-    where it is above all clients ever enrolled they cannot both be right.
+    `gross_rate` per 100 person-years, deaths left out. Where dosed is above all clients ever enrolled the two
+    rows cannot both be right; where it is below known, the difference would have to be deaths (which note c
+    takes out of the denominator), or the rows count different things.
 
     Raises
     ------
@@ -305,7 +310,7 @@ def estimate_reach(programme: Programme) -> Result:
     for measure in ("registered_drug_users", "injecting_drug_users"):
         figures = select_figures(effects, measure=measure)
         for column, model in (("clients_year_end", "in_treatment"), ("clients_cumulative", "ever_enrolled")):
-            clients = programme.frame.loc[int(figures["date"].item()), column]
+            clients = float(programme.frame[column][int(figures["date"].item())])
             rows.append(_share(clients, figures["value"].item(), measure, figures["date"].item(), model))
     heroin = select_figures(elsewhere, measure="heroin_users_estimate")
     served = figure_of(elsewhere, measure="clients_served", date=heroin["date"].item())
@@ -320,7 +325,7 @@ def estimate_reach(programme: Programme) -> Result:
 
 def _share(clients: float, people: float, level: str, period: str, model: str) -> dict[str, object]:
     numbers = {"estimate": 100 * clients / people, "events": clients, "n": people}
-    return {"estimand": "coverage", "level": level, "model": model, "period": period} | numbers
+    return {"estimand": "coverage", "level": level, "model": model, "period": period, **numbers}
 
 
 def _stated(estimand: str, value: float, level: str, period: str) -> dict[str, object]:
@@ -336,13 +341,10 @@ def estimate_scale_up() -> Result:
     kept = figures[figures["measure"].isin(["clinics", "provinces", "target_clinics"]) & (figures["area"] == "China")]
     kept = kept.assign(when=kept["date"].where(kept["date"] != "", kept["period_end"]))
     kept = kept[(kept["when"].str.len() >= len("2004-06")) & (kept["qualifier"] == "exact")]
-    ends = pd.PeriodIndex(
-        [pd.Period(text, freq="D" if len(text) > 7 else "M") for text in kept["when"]].__iter__(), freq="D"
-    )
     rows = pd.DataFrame(
         {"estimand": kept["measure"], "period": kept["when"], "estimate": kept["value"], "unit": kept["unit"]}
     )
-    rows["day"] = (ends.end_time.normalize() - pd.Timestamp(0)).days
+    rows["day"] = [(pd.Period(text).end_time.normalize() - pd.Timestamp(0)).days for text in kept["when"]]
     rows = rows.drop_duplicates(["estimand", "period"]).sort_values(["estimand", "day"])
     same = {"population": "China", "definition": "yin2010"}
     return Result("china_scale_up", "indicators", rows.assign(**same), public=True)

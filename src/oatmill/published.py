@@ -41,7 +41,7 @@ def read_published(name: str) -> pd.DataFrame:
         hint = _("Did you mean `{name}`?", name=close[0]) if close else None
         raise UsageError(_("There are no published figures called `{name}`.", name=name), cure=hint)
     frame = pd.read_csv(folder / f"{name}.csv", dtype=str, keep_default_na=False, encoding="utf-8")
-    for column in frame.columns.intersection(_NUMBERS):
+    for column in [name for name in _NUMBERS if name in frame]:
         frame[column] = pd.to_numeric(frame[column])
     return frame.astype({"year": int}) if "year" in frame else frame
 

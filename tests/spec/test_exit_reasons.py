@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
-from types import SimpleNamespace
-
 import pytest
+from helpers import dosing
 
 from oatmill.episodes import build_calendar, count_exit_records
-
-dosing = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "helpers" / "dosing.py")))
 
 TEN = "DDDDDDDDDD"
 
@@ -103,7 +98,7 @@ def test_what_became_of_every_record_is_counted(tmp_path):
         (0, 12, "administrative"),
         (0, 13, "death"),  # second
         (0, 60, "transfer_out"),  # 10 + 50
-        (1, 12, "prison"),  # still open
+        (1, 12, "prison"),  # followed by doses up to day 95
         (2, 1, "prison"),  # before the first dose
         (7, 1, "prison"),  # not in the log
         (0, 100, "death"),  # after the cut

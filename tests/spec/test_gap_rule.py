@@ -6,13 +6,8 @@ Expected: first-last covered day and how the episode ended.
 
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
-from types import SimpleNamespace
-
 import pytest
-
-dosing = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "helpers" / "dosing.py")))
+from helpers import dosing
 
 
 def words(tmp_path, line, gap, cut, **more):

@@ -5,13 +5,8 @@ They are missing log because at least 5 clients had a dose there in the 7 days b
 
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
-from types import SimpleNamespace
-
 import pytest
-
-dosing = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "helpers" / "dosing.py")))
+from helpers import dosing
 
 #        1         11        21        31
 CLINIC = "DDDDDDDDDD.....DDDDDDDDDDDDDDDDDDDDDDDDD"  # days 11..15 are missing, 40 days

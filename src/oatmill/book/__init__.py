@@ -1,10 +1,10 @@
 """Executed notebooks -> Jupyter Book -> a site that opens from disk, a zip and (on request) a PDF.
 
-    sources     the folder that Jupyter Book builds: hand-written pages, chapters, generated pages, configuration
-    chapters    an executed notebook, or the reason why there is none, as a page
-    pages       landing page, capabilities, data dictionary, settings, provenance
-    markup      escaping, tables and cards
-    building    Jupyter Book itself, and what is made from its site
+sources     the folder that Jupyter Book builds: hand-written pages, chapters, generated pages, configuration
+chapters    an executed notebook, or the reason why there is none, as a page
+pages       landing page, capabilities, data dictionary, settings, provenance
+markup      escaping, tables and cards
+building    Jupyter Book itself, and what is made from its site
 """
 
 from __future__ import annotations

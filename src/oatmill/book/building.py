@@ -36,6 +36,7 @@ def build_site(folder: Path, log: Path, builder: str = "html") -> Path:
         env=_environment(),
         encoding="utf-8",
         errors="replace",
+        check=False,
     )
     output = _ANSI.sub("", done.stdout)
     log.parent.mkdir(parents=True, exist_ok=True)

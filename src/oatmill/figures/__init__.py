@@ -58,6 +58,7 @@ class Plot:
 
     name: str
     caption: str
+    notes: str
     alt: str
     figure: Figure
     data: pd.DataFrame
@@ -88,4 +89,4 @@ def make_plot(source: Released | list[Released], figure: Figure, *, name: str, c
         raise DisclosureRefused(_("Figures are made from released results only."))
     data = pd.concat([each.frame.assign(output=each.output) for each in sources], ignore_index=True)
     notes = " ".join(dict.fromkeys(note for each in sources for note in each.notes))
-    return Plot(name, " ".join(filter(None, [caption, notes])), alt, figure, data)
+    return Plot(name, caption, notes, alt, figure, data)

@@ -30,9 +30,9 @@ def plot_dose_curve(curve: Released, person_time: Released, reference_mg: float)
     _log_ticks(axes, shown["lower"].min(), shown["upper"].max())
     axes.set_ylabel(_("Hazard ratio of leaving"))
     time = person_time.where(status="shown")
-    below.bar(
-        time["term"].astype(float), time["estimate"] / 365.25, width=4.6, align="edge", color=LIGHT, edgecolor=GREY
-    )
+    low = time["term"].astype(float).to_numpy()
+    width = 0.92 * np.diff(np.sort(low)).min() if len(low) > 1 else 1
+    below.bar(low, time["estimate"] / 365.25, width=width, align="edge", color=LIGHT, edgecolor=GREY)
     below.set_ylabel(_("Person-years"))
     below.set_xlabel(_("Mean dose two to three weeks earlier (mg a day)"))
     ends = shown.iloc[[0, -1]]

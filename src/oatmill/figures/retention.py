@@ -18,7 +18,7 @@ from oatmill.text import _, integer, number, percent
 @themed
 def plot_retention(primary: Released, co_primary: Released) -> Plot:
     """Retention by the primary definition with interval and numbers at risk; the co-primary one as a thin line."""
-    figure, (axes, below) = plt.subplots(2, 1, figsize=(7.5, 5.6), height_ratios=[6, 1])
+    figure, (axes, below) = plt.subplots(2, 1, figsize=(7.5, 5.6), height_ratios=[9, 1])
     first, second = primary.frame, co_primary.frame
     _draw_curve(axes, first, PALETTE[0], interval=True)
     _draw_curve(axes, second, PALETTE[1], interval=False)
@@ -28,7 +28,7 @@ def plot_retention(primary: Released, co_primary: Released) -> Plot:
     horizons = _shown(first[first["term"] == "horizon"])
     axes.plot(horizons["day"], horizons["estimate"], "o", color=PALETTE[0], markersize=5)
     _dress(axes, last, _("Share of starters still in treatment"))
-    _risk_table(below, [("", horizons)], axes)
+    _risk_table(below, [("", _shown(first))], axes)
     texts = [_("{share} after {day} days", share=percent(e, 0), day=integer(d)) for d, e in _pairs(horizons)]
     alt = _("Retention falls over time: {values}.", values=", ".join(texts))
     caption = _(
@@ -43,24 +43,24 @@ def plot_retention_by_group(released: Released, title: str) -> Plot:
     """One curve per level of a group, with numbers at risk; levels that are withheld are left out."""
     shown = _shown(released.frame)
     levels = [level for level in dict.fromkeys(released.frame["level"]) if level in set(shown["level"])]
-    figure, (axes, below) = plt.subplots(2, 1, figsize=(7.5, 5.4), height_ratios=[6, 0.6 + 0.45 * max(len(levels), 1)])
-    rows = []
-    for colour, level in zip(PALETTE, levels, strict=False):
-        part = shown[shown["level"] == level]
+    figure, (axes, below) = plt.subplots(2, 1, figsize=(7.5, 5.4), height_ratios=[9, 0.3 + 0.7 * max(len(levels), 1)])
+    rows = [(label(LEVELS, level), shown[shown["level"] == level]) for level in levels]
+    for colour, (_name, part) in zip(PALETTE, rows, strict=False):
         _draw_curve(axes, part, colour, interval=True)
-        rows.append((label(LEVELS, level), part[part["term"] == "horizon"]))
     _label_levels(axes, levels)
     _dress(axes, _last_day(shown), _("Share of starters still in treatment"))
     _risk_table(below, rows, axes)
     alt = _(
-        "Retention by {group}: {values}.", group=title, values="; ".join(_in_words(name, part) for name, part in rows)
+        "Retention in groups ({group}): {values}.",
+        group=title,
+        values="; ".join(_in_words(name, part) for name, part in rows),
     )
-    caption = _("Kaplan-Meier retention by {group}, with 95% intervals and numbers at risk.", group=title)
+    caption = _("Kaplan-Meier retention in groups ({group}), with 95% intervals and numbers at risk.", group=title)
     return make_plot(released, figure, name=released.output, caption=caption, alt=alt)
 
 
-def _in_words(level: str, horizons: pd.DataFrame) -> str:
-    last = horizons[horizons["day"] <= 365].tail(1)
+def _in_words(level: str, shown: pd.DataFrame) -> str:
+    last = shown[(shown["term"] == "horizon") & (shown["day"] <= 365)].tail(1)
     if last.empty:
         return level
     row = last.iloc[0]
@@ -95,19 +95,20 @@ def _dress(axes: Axes, last: float, label: str) -> None:
 def _risk_table(below: Axes, rows: Sequence[tuple[str, pd.DataFrame]], axes: Axes) -> None:
     """Numbers at risk under the curve, aligned with its days; a number that would touch its neighbour is left out."""
     below.set_xlim(axes.get_xlim())
-    below.set_ylim(-0.6, len(rows) + 0.2)
+    below.set_ylim(-0.5, len(rows) - 0.4)
     below.axis("off")
     width = axes.get_xlim()[1]
-    below.set_title(_("At risk"), fontsize=9, color=GREY, fontweight="normal", pad=2)
+    below.set_title(_("Clients at risk"), fontsize=9, color=GREY, fontweight="normal", pad=4)
     for line, (level, frame) in enumerate(rows):
         height, before = len(rows) - 1 - line, -width
-        for day, n in zip(frame["day"], frame["n"], strict=True):
+        printed = pd.concat([frame.head(1).assign(day=0), frame[frame["term"] == "horizon"]])
+        for day, n in zip(printed["day"], printed["n"], strict=True):
             if np.isfinite(n) and day - before > 0.06 * width:
                 colour = PALETTE[line] if len(rows) > 1 else "#222222"
                 below.text(day, height, integer(n), ha="center", va="center", fontsize=9, color=colour)
                 before = day
         if level:
-            below.text(-0.01 * width, height, level, ha="right", va="center", fontsize=9, color=PALETTE[line])
+            below.text(-0.04 * width, height, level, ha="right", va="center", fontsize=9, color=PALETTE[line])
 
 
 def _label_end(axes: Axes, frame: pd.DataFrame, text: str, colour: str, above: bool) -> None:

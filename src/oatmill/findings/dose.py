@@ -82,8 +82,8 @@ def _naive_sentence(slope: Released, naive: Sequence[Released]) -> list[str]:
         return []
     return [
         _(
-            "Measured by the highest dose ever reached it would seem to be {ratio}: that exposure could only be reached "
-            "by staying, so it must not be used.",
+            "Measured by the highest dose ever reached it would seem to be {ratio}: that exposure could only "
+            "be reached by staying, so it must not be used.",
             ratio=number(highest["estimate"], 2),
         )
     ]

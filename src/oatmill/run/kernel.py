@@ -10,6 +10,7 @@ import copy
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -98,13 +99,15 @@ class OatmillEngine(NBClientEngine):
             kernel_name=kernel_name,
             startup_timeout=kwargs.get("start_timeout", 60),
             timeout=None,
+            shutdown_kernel="immediate",
             resources={"metadata": {"path": str(folder)}},
             on_cell_complete=lambda cell, cell_index: cell_done(),
         )
         manager = client.km = client.create_kernel_manager()
         client.owns_km = True
         try:
-            client.execute(env=environment)
+            # What a kernel itself prints (not its cells) could hold data, and would tear the progress bars.
+            client.execute(env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         finally:
             client.forget(manager)
 

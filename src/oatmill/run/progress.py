@@ -26,13 +26,20 @@ class Console:
 
     Parameters
     ----------
-    stream : where to write
+    stream : where to write; None: standard output as it is at the time
     bars : whether to draw bars; None: when the stream is a terminal
     """
 
     def __init__(self, stream: Any = None, bars: bool | None = None):
-        self.stream = stream or sys.stdout
-        self.bars = self.stream.isatty() if bars is None else bars
+        self._stream, self._bars = stream, bars
+
+    @property
+    def stream(self) -> Any:
+        return self._stream or sys.stdout
+
+    @property
+    def bars(self) -> bool:
+        return bool(self.stream.isatty()) if self._bars is None else self._bars
 
     def say(self, text: str) -> None:
         print(text, file=self.stream, flush=True)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oatmill.errors import ChapterFailed, Fault
 from oatmill.profiles import PROFILES
@@ -20,6 +20,9 @@ from oatmill.run.switch import Places, finish_switch, locked, start_new, switch
 from oatmill.store import bundle, hash_file, write_atomically
 from oatmill.study import Study, read_study
 from oatmill.text import _, number, use_language
+
+if TYPE_CHECKING:
+    from oatmill.session import Session
 
 
 @dataclass(frozen=True)
@@ -207,22 +210,29 @@ def write_notebooks(pages: Sequence[Page], target: Path) -> None:
             shutil.copyfile(page.notebook, target / f"{page.name}.ipynb")
 
 
-def build_stations(study: Study, work: Path) -> Study:
-    """Build every station once, in this process; hands back the study with the folder of the files it read."""
-    from oatmill.session import Run, Session
+def open_session(study: Study, work: Path) -> Session:
+    """The study with its stations, in this process."""
+    from oatmill.pages import Page as Showing
+    from oatmill.session import Session
 
-    session = Session(study, Run(work))
+    return Session(study, Showing(work))
+
+
+def build_stations(study: Study, work: Path) -> Study:
+    """Build every station once; hands back the study with the folder of the files it read."""
+    session = open_session(study, work)
     session.build_stations()
     return session.study
 
 
 def plan_release(work: Path) -> PlanJson:
     """The disclosure plan for the whole book, from all unreleased Results."""
-    from oatmill import disclosure, session
+    from oatmill import disclosure
+    from oatmill.pages import read_results, write_plan
 
-    plan = disclosure.plan_release(session.read_results(work / "results"))
+    results = [result for page in read_results(work / "results").values() for result in page]
     file = work / "plan.json"
-    session.write_plan(plan, file)
+    write_plan(disclosure.plan_release(results), file)
     return dict(json.loads(file.read_text(encoding="utf-8")))
 
 

@@ -189,18 +189,16 @@ def maximise(model: PartialLikelihood, null: Point, names: tuple[str, ...]) -> t
         ``separation`` (the likelihood rises for ever along some terms, which are named) or ``no-convergence``.
     """
     point = null
-    ranges = np.ptp(model.x, axis=1)
     for iteration in range(1, MAX_ITERATIONS + 1):
         step = _newton_step(point)
         following = _climb(model, point, step)
-        drifting = _drifting(following or point, null, step, ranges)
-        if following is None or (iteration >= DRIFT_ITERATIONS and drifting.any()):
+        if following is None or (iteration >= DRIFT_ITERATIONS and _drifting(model, null, point, step).any()):
             break
         moved = np.abs(following.beta - point.beta).max()
         point = following
         if moved <= SMALLEST_STEP:
             return point, iteration
-    raise _failure(names, drifting)
+    raise _failure(names, _drifting(model, null, point, step))
 
 
 def _sums_over_ties(pairs: Pairs, left: Floats, n_cells: int) -> list[Floats]:
@@ -227,9 +225,9 @@ def _climb(model: PartialLikelihood, point: Point, step: Floats) -> Point | None
     return None
 
 
-def _drifting(point: Point, null: Point, step: Floats, ranges: Floats) -> NDArray[np.bool_]:
+def _drifting(model: PartialLikelihood, null: Point, point: Point, step: Floats) -> NDArray[np.bool_]:
     """Terms that still move the hazard by a tenth per step, or about which nothing is left to learn."""
-    moving = ~(np.abs(step) * ranges < 0.1)
+    moving = ~(np.abs(step) * np.ptp(model.x, axis=1) < 0.1)
     with np.errstate(invalid="ignore"):
         exhausted = ~(np.diag(point.information) > 1e-6 * np.diag(null.information))
     return moving | exhausted

@@ -71,13 +71,15 @@ def draw_sites(generate: Generate, rng: np.random.Generator) -> Sites:
     before = start - rng.integers(BURN_IN, 2 * BURN_IN, n)
     after = start + 1 + (np.arange(1, n + 1) - number_old) * (half - 1) // max(1, n - number_old)
     width = max(2, len(str(n)))
+    weight = np.exp(rng.normal(0, 0.5, n))
+    log_frailty = _centred(rng.normal(0, model.FRAILTY_SD, n), weight)
     return Sites(
         code=[f"S{k:0{width}d}" for k in range(1, n + 1)],
         opened=np.where(old, before, after),
         old=old,
-        weight=np.exp(rng.normal(0, 0.5, n)),
-        mean_dose=rng.normal(model.SITE_MEAN, model.SITE_SD, n),
-        frailty=np.exp(rng.normal(0, model.FRAILTY_SD, n)),
+        weight=weight,
+        mean_dose=model.SITE_MEAN + _centred(rng.normal(0, model.SITE_SD, n), weight),
+        frailty=np.exp(log_frailty),
     )
 
 
@@ -137,6 +139,11 @@ def draw_background(people: People, rng: np.random.Generator) -> dict[str, list[
     for name, share in missing.items():
         columns[name][rng.random(n) < share] = None
     return {name: list(values) for name, values in columns.items()}
+
+
+def _centred(values: Floats, weight: Floats) -> Floats:
+    """Around 0, so that the level of the programme does not hang on a few sites."""
+    return values - np.average(values, weights=weight)
 
 
 def _choose(rng: np.random.Generator, n: int, weight: Floats) -> Ints:

@@ -34,6 +34,7 @@ def make_table(
     headings: Mapping[str, str],
     notes: Sequence[str] = (),
     groups: str | None = None,
+    prose: Sequence[str] = (),
 ) -> Table:
     """Lay out text columns as a table with a caption and notes.
 
@@ -43,6 +44,7 @@ def make_table(
     frame : text, one row per line of the table, columns in order
     headings : column -> heading, with the unit where there is one
     groups : column whose values head blocks of rows
+    prose : columns of words, aligned to the left like the first one
     """
     sources = [source] if isinstance(source, Released) else list(source)
     if not all(isinstance(each, Released) for each in sources):
@@ -53,7 +55,7 @@ def make_table(
     table = GT(frame, id=f"table-{name.replace('_', '-')}", groupname_col=groups)
     table = table.tab_header(html(f"<span class='oatmill-caption'>{_escape(caption)}</span>"))
     table = table.cols_label({column: headings.get(column, column) for column in shown})
-    table = table.cols_align("right", columns=shown[1:]).cols_align("left", columns=shown[:1])
+    table = table.cols_align("right").cols_align("left", columns=[*shown[:1], *prose])
     table = table.tab_options(
         table_font_size="0.9em", table_width="auto", heading_align="left", table_font_names=["inherit"]
     )

@@ -80,4 +80,5 @@ def table_dose_slopes(slopes: Sequence[Released]) -> Table:
             "interval": _("95% interval"),
             "why": _("Why, or why not"),
         },
+        prose=["why"],
     )

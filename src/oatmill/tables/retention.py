@@ -26,7 +26,7 @@ def table_retention(sources: Sequence[Released]) -> Table:
         groups="measure",
         notes=[
             _("Retained at day t: more than t days in treatment."),
-            _("ret_km_net is always higher and is not a probability of being in treatment."),
+            _("ret_km_net is never lower than ret_km and is not a probability of being in treatment."),
         ],
     )
 

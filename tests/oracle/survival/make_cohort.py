@@ -6,6 +6,7 @@
 a dose change has more than one interval. Seeded, and committed as made, so that R and Python read the same bytes.
 """
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def make_intervals(people: pd.DataFrame, rng: np.random.Generator) -> pd.DataFra
         inner = np.arange(person.entry + 1, person.exit)
         cuts = np.sort(rng.choice(inner, min(int(rng.integers(0, 4)), len(inner)), replace=False))
         days = [person.entry, *cuts.tolist(), person.exit]
-        for start, stop in zip(days[:-1], days[1:], strict=True):
+        for start, stop in pairwise(days):
             event = int(person.cause == 1 and stop == person.exit)
             rows.append((person.client, start, stop, event, float(rng.integers(4, 25) * 5)))
     return pd.DataFrame(rows, columns=["client", "start", "stop", "event", "dose"])

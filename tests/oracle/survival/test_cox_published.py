@@ -1,10 +1,7 @@
 """Published figures of the UMARU IMPACT study (Hosmer & Lemeshow, Applied Survival Analysis, Table 7.1).
 
-The data are read where they lie and never copied: folder `uis` in OATMILL_REALDATA, else in ../shared/realdata.
+The data are read where they lie and never copied: folder `uis` of the real data (see tests/conftest.py).
 """
-
-import os
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,17 +9,14 @@ import pytest
 
 from oatmill.survival import count_by_day, fit_cox, log_rank
 
-PROJECT = Path(__file__).parents[3]
-
 pytestmark = pytest.mark.realdata
 
 
 @pytest.fixture(scope="module")
-def uis():
-    folder = Path(os.environ.get("OATMILL_REALDATA", PROJECT.parent / "shared" / "realdata"))
-    path = folder / "uis" / "uis.csv"
+def uis(realdata):
+    path = realdata / "uis" / "uis.csv"
     if not path.exists():
-        pytest.skip(f"no UIS data at {path}; set OATMILL_REALDATA")
+        pytest.skip(f"no UIS data at {path}")
     return pd.read_csv(path)
 
 

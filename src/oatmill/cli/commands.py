@@ -1,0 +1,183 @@
+"""report, check, synth and run."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from oatmill.errors import UsageError
+from oatmill.run import Console
+from oatmill.store import bundle, write_atomically
+from oatmill.text import _, integer, number
+
+if TYPE_CHECKING:
+    from oatmill.intake import Intake
+    from oatmill.run import Capability, Page
+    from oatmill.study import Study
+
+say = Console().say
+
+
+def report(words: argparse.Namespace) -> int:
+    from oatmill.run import BookMaterial, Parts, make_report
+
+    def build(material: BookMaterial, target: Path) -> None:
+        from oatmill.book import build_book
+
+        build_book(material, target)
+
+    made = make_report(
+        words.study or demo(),
+        words.out,
+        parts=Parts(build),
+        changes=pairs(words.set),
+        workers=words.workers,
+        wait=words.wait,
+        pdf=words.pdf,
+        debug=words.debug,
+    )
+    for line in _summary(made.pages):
+        say(line)
+    if made.timings:
+        say(_("Made in {seconds} s.", seconds=number(sum(made.timings.values()), 0)))
+    say(_("The report: {path}", path=str(made.index)))
+    return 0
+
+
+def check(words: argparse.Namespace) -> int:
+    from oatmill.run.report import chapters_of, open_session
+    from oatmill.run.switch import Places, finish_switch, locked
+    from oatmill.study import read_study
+    from oatmill.text import use_language
+
+    study = read_study(words.study or demo(), pairs(words.set))
+    use_language(study.language)
+    places = Places(words.out.resolve(), study.id)
+    with locked(places, words.wait):
+        finish_switch(places)
+        session = open_session(study, places.work)
+        for line in _check_lines(study, session.intake, _capabilities(session.study, chapters_of(study))):
+            say(line)
+    return 0
+
+
+def synth(words: argparse.Namespace) -> int:
+    from oatmill.study import Generate
+    from oatmill.synthetic import write_programme
+
+    target = words.folder / "study.yaml"
+    if target.exists():
+        raise UsageError(_("There is already a study file in {folder}.", folder=str(words.folder)))
+    plan = Generate(clients=words.clients, sites=words.sites, years=words.years)
+    write_programme(words.folder, plan, words.seed)
+    tables = [
+        name for name in ("clients", "doses", "exits", "tests", "sites") if (words.folder / f"{name}.csv").is_file()
+    ]
+    write_atomically(target, _synthetic_study(tables, words.seed))
+    say(_("Written: {path}", path=str(target)))
+    say(_("Next: oatmill report {folder}", folder=str(words.folder)))
+    return 0
+
+
+def run(words: argparse.Namespace) -> int:
+    from oatmill.run import run_notebook
+
+    notebook = words.notebook
+    if not notebook.is_file():
+        own = bundle() / "notebooks" / f"{notebook.name.removesuffix('.ipynb')}.ipynb"
+        notebook = own if own.is_file() else notebook
+    target = words.to or Path(f"{notebook.stem}-run.ipynb")
+    say(_("The executed notebook: {path}", path=str(run_notebook(notebook, pairs(words.parameter), target))))
+    return 0
+
+
+def demo() -> Path:
+    return bundle() / "data" / "demo"
+
+
+def pairs(given: Iterable[str]) -> dict[str, Any]:
+    """`KEY=VALUE` words as a mapping; values are read as YAML (`14`, `true`, `[30, 90]`).
+
+    >>> pairs(["definitions.gap_days=14"])
+    {'definitions.gap_days': 14}
+    """
+    import yaml
+
+    values = {}
+    for word in given:
+        name, equals, text = word.partition("=")
+        try:
+            values[name] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            equals = ""
+        if not (name and equals):
+            raise UsageError(_("`{word}` is not of the form name=value.", word=word))
+    return values
+
+
+def _capabilities(study: Study, chapters: Any) -> list[Capability]:
+    from oatmill.run import capabilities_of
+    from oatmill.run.chapters import columns_of
+
+    return capabilities_of(chapters, columns_of(study))
+
+
+def _summary(pages: Sequence[Page]) -> list[str]:
+    from oatmill.run.pages import state_word
+
+    lines = []
+    for page in pages:
+        told = _("{page}: {state}", page=page.name, state=state_word(page.state))
+        lines.append("  " + (_("{line} (as before)", line=told) if page.cached else told))
+    warned = [page.name for page in pages if page.warnings]
+    return lines + ([_("Notebooks that gave warnings: {names}", names=", ".join(warned))] if warned else [])
+
+
+def _check_lines(study: Study, intake: Intake, capabilities: Sequence[Capability]) -> list[str]:
+    ledger = [
+        [row["table"], row["file"], *(integer(row[f"rows_{name}"]) for name in ("read", "kept", "quarantined"))]
+        for row in intake.ledger.to_dict("records")
+    ]
+    checks = [
+        [row["table"], row["severity"], integer(row["count"]), row["rule"]]
+        for row in intake.checks.to_dict("records")
+        if row["count"]
+    ]
+    return [
+        f"{study.title} ({study.id})",
+        "",
+        *align([_("Table"), _("File"), _("Rows read"), _("kept"), _("quarantined")], ledger),
+        "",
+        *align([_("Table"), _("Severity"), _("Rows"), _("What was found")], checks),
+        "",
+        *align([_("Chapter"), _("Can run"), _("What is missing")], [_can(one) for one in capabilities]),
+    ]
+
+
+def _can(capability: Capability) -> list[str]:
+    words = {"full": _("in full"), "reduced": _("reduced"), "refused": _("no")}
+    missing = ", ".join(capability.lacks) or "; ".join(f"{place} ({_(loss)})" for place, loss in capability.loses)
+    return [capability.chapter.page, words[capability.state], missing]
+
+
+def align(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table in plain text.
+
+    >>> align(["a", "b"], [["x", "long"], ["yy", "z"]])
+    ['a   b', '--  ----', 'x   long', 'yy  z']
+    """
+    widths = [max(len(line[place]) for line in [header, *rows]) for place in range(len(header))]
+    lines = [header, ["-" * width for width in widths], *rows]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+
+
+def _synthetic_study(tables: Sequence[str], seed: int) -> str:
+    sources = "\n".join(f"  {name}: {{file: {name}.csv, synthetic: true}}" for name in tables)
+    return (
+        "# Invented clients; truth.json holds what is true of them.\n"
+        "oatmill: 1\nid: synthetic\ntitle: A synthetic programme\n"
+        f"seed: {seed}\nsources:\n{sources}\n"
+        "definitions:\n  deaths: on_treatment_only\n"
+    )
