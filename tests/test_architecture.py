@@ -238,7 +238,9 @@ def opens_text(call: ast.Call) -> bool:
 
 
 def names_encoding(call: ast.Call) -> bool:
-    binary_temporary = name_called(call) == "NamedTemporaryFile" and not any(word.arg == "mode" for word in call.keywords)
+    binary_temporary = name_called(call) == "NamedTemporaryFile" and not any(
+        word.arg == "mode" for word in call.keywords
+    )
     return binary_temporary or any(word.arg == "encoding" for word in call.keywords)
 
 
@@ -349,7 +351,9 @@ def test_no_generated_or_private_file(committed):
 
 
 # A path into somebody's machine. The gate and its tests have to name such paths: they look for them.
-MACHINE_PATH = re.compile(r"(?<![\w.<>{}*~/:-])(/home/\w|/Users/\w|/root/|/tmp/|/work/\w|/mnt/\w)|[A-Za-z]:\\+Users\\+\w")
+MACHINE_PATH = re.compile(
+    r"(?<![\w.<>{}*~/:-])(/home/\w|/Users/\w|/root/|/tmp/|/work/\w|/mnt/\w)|[A-Za-z]:\\+Users\\+\w"
+)
 PLANTED = re.compile(r"gate|canar")
 
 

@@ -103,18 +103,13 @@ def _known(programme: Programme, names: tuple[str, ...]) -> list[str]:
 def _indicators(programme: Programme, names: tuple[str, ...], name: str, kind: str) -> Result:
     wide = programme.frame[_known(programme, names)]
     long = wide.reset_index().melt(id_vars="year", var_name="level", value_name="estimate").dropna()
-    rows = long.assign(
-        estimand=np.where(long["level"].isin(COUNTS), long["level"], "indicator"),
-        level=long["level"].where(~long["level"].isin(COUNTS), ""),
-        unit="clients" if kind == "counts" else long["level"].map(programme.units),
-    )
+    rows = long.assign(unit="clients" if kind == "counts" else long["level"].map(programme.units))
     if kind == "indicators":
-        rows = long.assign(estimand="indicator", unit=long["level"].map(programme.units))
         rows = pd.concat([rows, _range(programme)], ignore_index=True)
     if kind == "means":
         rows["n"] = rows["year"].map(programme.frame["clients_year_end"]).fillna(0)
     rows = rows.rename(columns={"year": "period"}).astype({"period": str})
-    same = {"population": programme.population, "group": "indicator"}
+    same = {"population": programme.population, "estimand": "indicator", "group": "indicator"}
     return Result(f"{programme.prefix}_{name}", kind, rows.assign(**same), public=programme.public)  # type: ignore[arg-type]
 
 
@@ -122,7 +117,7 @@ def _range(programme: Programme) -> pd.DataFrame:
     if "low" not in programme.frame:
         return pd.DataFrame()
     rows = programme.frame[["low", "high"]].reset_index().rename(columns={"low": "lower", "high": "upper"})
-    return rows.assign(level=RANGE, estimand="indicator", unit=programme.units[RANGE])
+    return rows.assign(level=RANGE, unit=programme.units[RANGE])
 
 
 def estimate_flows(programme: Programme) -> Result:

@@ -29,9 +29,23 @@ def prepare(notebook: dict[str, Any], banners: str) -> None:
         if cell["cell_type"] == "code":
             cell["metadata"]["tags"] = sorted({*cell["metadata"].get("tags", []), "hide-input"})
             cell["outputs"] = [o for o in cell["outputs"] if o.get("name") != "stderr"]
+    notebook["cells"] = _join_silent(notebook["cells"])
     if banners:
         cell = {"cell_type": "markdown", "id": "oatmill-banners", "metadata": {}, "source": banners}
         notebook["cells"].insert(1, cell)
+
+
+def _join_silent(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Code that shows nothing joins the code cell after it, so that a page has one toggle for each thing shown."""
+    joined: list[dict[str, Any]] = []
+    for cell in cells:
+        before = joined[-1] if joined else None
+        if before and before["cell_type"] == cell["cell_type"] == "code" and not before["outputs"]:
+            source = "".join(before["source"]).rstrip() + "\n\n" + "".join(cell["source"])
+            joined[-1] = cell | {"source": source}
+        else:
+            joined.append(cell)
+    return joined
 
 
 def synthetic_tables(study: Study) -> set[str]:

@@ -9,9 +9,10 @@ from typing import Any
 
 from oatmill.book import markup
 from oatmill.book.chapters import synthetic_tables, synthetic_text
-from oatmill.definitions import DEFINITIONS
+from oatmill.definitions import DEFINITIONS, Definition
 from oatmill.profiles import PROFILES
 from oatmill.run import BookMaterial, Capability, Page
+from oatmill.run.pages import state_word
 from oatmill.schema import TABLES, Column
 from oatmill.study import Definitions, Study
 from oatmill.text import _, integer, number
@@ -129,19 +130,21 @@ def settings_section(study: Study, settings: Mapping[str, Any]) -> str:
 
 def _registry() -> str:
     """The definitions in use somewhere, from the registry that also words the banners and messages."""
-    header = [_("Name"), _("Rule"), _("Formula"), _("Used by"), _("Sources"), _("Beware")]
-    rows = [
-        [
-            markup.code(entry.id),
-            markup.plain(entry.words),
-            markup.code(entry.formula),
-            markup.plain(_(entry.users) if entry.users else ""),
-            ", ".join(f"{{cite:t}}`{key}`" for key in entry.sources),
-            markup.plain(entry.warning),
-        ]
-        for entry in DEFINITIONS.values()
+    entries = "\n".join(_entry(entry) for entry in DEFINITIONS.values())
+    return "## " + _("Registry of definitions") + "\n\n" + entries
+
+
+def _entry(entry: Definition) -> str:
+    """One definition: its name, and below it the rule, the formula and what is known of its use."""
+    sources = ", ".join(f"{{cite:t}}`{key}`" for key in entry.sources)
+    lines = [
+        markup.plain(entry.words),
+        _("Formula: {formula}", formula=markup.code(entry.formula)) if entry.formula else "",
+        _("Used by: {names}", names=markup.plain(_(entry.users))) if entry.users else "",
+        _("Source: {source}", source=sources) if sources else "",
+        _("Beware: {text}", text=markup.plain(entry.warning)) if entry.beware else "",
     ]
-    return "## " + _("Registry of definitions") + "\n\n" + markup.table(header, rows)
+    return f"{markup.code(entry.id)}\n" + "\n".join(f": {line}\n" for line in lines if line)
 
 
 def provenance_page(manifest: Mapping[str, Any]) -> str:
@@ -160,9 +163,10 @@ def provenance_page(manifest: Mapping[str, Any]) -> str:
         [markup.code(i["table"]), markup.code(i["file"]), integer(i["bytes"]), markup.code(i["sha256"]), _kind(i)]
         for i in manifest["inputs"]
     ]
-    ran = [[markup.plain(c["title"]), c["state"], number(c["seconds"])] for c in chapters.values()]
+    ran = [[markup.plain(c["title"]), state_word(c["state"]), number(c["seconds"])] for c in chapters.values()]
     versions = [[name, markup.code(manifest["packages"].get(name, "-"))] for name in _PACKAGES]
-    timings = [[name, number(seconds)] for name, seconds in manifest["timings_seconds"].items()]
+    steps = {"data": _("Reading and checking the data"), "notebooks": _("Running the notebooks")}
+    timings = [[steps.get(name, name), number(seconds)] for name, seconds in manifest["timings_seconds"].items()]
     parts = [
         f"# {_('Provenance')}\n",
         _("The same facts, with every package version, are in the file `manifest.json` beside this site.") + "\n",

@@ -47,9 +47,9 @@ def config(material: BookMaterial, template: Path) -> dict[str, Any]:
     settings: dict[str, Any] = yaml.safe_load(template.read_text(encoding="utf-8"))
     settings["title"] = study.title
     settings["author"] = ", ".join(study.authors)
-    settings["copyright"] = str(material.manifest["made"])[:4]
     settings["sphinx"]["config"]["language"] = study.language
     settings["sphinx"]["config"]["html_theme_options"]["search_bar_text"] = _("Search")
+    settings["sphinx"]["config"] |= {"nb_code_prompt_show": _("Show code"), "nb_code_prompt_hide": _("Hide code")}
     if PROFILES[study.disclosure.profile].internal:
         settings["html"]["announcement"] = _("Not for publication: this report shows exact counts.")
     return settings

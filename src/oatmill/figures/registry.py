@@ -33,7 +33,7 @@ def plot_readings(figures: Released, readings: Released, capacity: Released) -> 
     axes.plot(days[1:], [stock, closing], color="black", marker="o", markersize=7)
     _label_readings(axes, days, (low, high, stock, closing), readings)
     axes.text(days[0] + np.timedelta64(330, "D"), places + 18, _("about {n} places", n=integer(places)), color=GREY)
-    axes.set_ylim(0, 1.12 * high)
+    axes.set_ylim(0, 1.17 * high)
     axes.set_xlim(days[0] - np.timedelta64(60, "D"), days[2] + np.timedelta64(250, "D"))
     axes.xaxis.set_major_locator(YearLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _at: integer(value)))
@@ -46,7 +46,7 @@ def plot_readings(figures: Released, readings: Released, capacity: Released) -> 
         **texts,
     )
     caption = _(
-        "Stock of the Kyrgyz registry. Black: reported stocks. Red: path from the opening stock that the figures imply if "
+        "Stock of the Kyrgyz registry. Black: reported stocks. Orange: path from the opening stock that the figures imply if "
         "they count enrolments. Blue: opening stocks that they allow if they count persons. Lines join what is known; "
         "they are not data. The stock on {start} would decide.",
         start=texts["start"],
@@ -63,7 +63,7 @@ def _label_readings(axes: Axes, days: np.ndarray, stocks: tuple[float, ...], rea
     spells = _("{n} if enrolments\nare counted", n=integer(low))
     persons = _("{low} to {high}\nif persons are counted", low=integer(low), high=integer(high))
     axes.text(days[0] + gap, low - 30, spells, color=RED, va="top")
-    axes.text(days[0] + gap, high + 10, persons, color=BLUE, va="center")
+    axes.text(days[0] + gap, high + 15, persons, color=BLUE, va="bottom")
     middle = days[0] + (days[1] - days[0]) * 0.6
     axes.text(middle, low + 0.6 * (stock - low) - 70, rise, color=RED, va="top", fontweight="bold")
     axes.text(days[1] - gap / 2, stock + 45, integer(stock), ha="center", fontweight="bold")
@@ -103,7 +103,7 @@ def plot_rate_bounds(rates: Released) -> Plot:
         **words,
     )
     caption = _(
-        "Rates over the reporting period for the lowest (red) and highest (blue) opening stock that the figures allow; "
+        "Rates over the reporting period for the lowest (orange) and highest (blue) opening stock that the figures allow; "
         "person-time from the stock at both ends (full dots) or with the stock between (open dots). Lines: exact 95% Poisson "
         "intervals."
     )

@@ -24,7 +24,7 @@ def _opening(readings: Released) -> str:
     start = date_text(row["period"].split("/")[0])
     return _(
         "No opening stock is published. The flows imply {low} clients on {start} if they count enrolments, and "
-        "anything from {low} to {high} if they count persons; the stock of that one day would decide.",
+        "anything from {low} to {high} if they count persons; the stock of that one day would decide (any other than {low}: persons).",
         low=integer(row["lower"]),
         high=integer(row["upper"]),
         start=start,

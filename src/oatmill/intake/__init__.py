@@ -181,6 +181,7 @@ def _hand_over(con: duckdb.DuckDBPyConnection, study: Study, layouts: dict[str, 
     if exits := layouts.get("exits"):
         checks += check_exits(con, exits)
     checks += check_links(con, layouts)
+    checks.sort(key=lambda check: list(layouts).index(check.table))
     tables = {table: build_frame(con, layout) for table, layout in layouts.items() if table != "doses"}
     return Intake(tables, doses, sites, _ledger(con, layouts), _frame(checks), facts)
 
@@ -208,7 +209,9 @@ def _blank_doses(con: duckdb.DuckDBPyConnection, layout: Layout) -> list[Fault]:
         return []
     n = count(con, blank)
     lines = lines_of(con, layout.file, [row for (row,) in rows])
-    what = ngettext("{n} dose is blank (line {lines})", "{n} doses are blank (lines {lines})", n, lines=first_lines(lines))
+    what = ngettext(
+        "{n} dose is blank (line {lines})", "{n} doses are blank (lines {lines})", n, lines=first_lines(lines)
+    )
     cure = _(
         "Say what a blank dose means, under `definitions:` in the study file: `blank_dose: covered` (the client was "
         "dosed, the dose is unknown) or `blank_dose: not_covered` (the client was not dosed that day)."

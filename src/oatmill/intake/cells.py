@@ -145,7 +145,9 @@ def _fault(con: duckdb.DuckDBPyConnection, layout: Layout, column: Column, count
     found = _codes_found(len(cells)) if column.allowed else describe(min(cells), column.kind)
     return Fault(
         ngettext(
-            "{n} cell cannot be read (line {lines})", "{n} cells cannot be read (lines {lines})", count,
+            "{n} cell cannot be read (line {lines})",
+            "{n} cells cannot be read (lines {lines})",
+            count,
             lines=first_lines(lines),
         ),
         file=layout.file.name,
@@ -200,10 +202,17 @@ def _expected(layout: Layout, column: Column) -> str:
 def _cure(layout: Layout, column: Column) -> str:
     table = layout.table.name
     if column.kind == "date":
-        return _("If the file writes dates otherwise, say so under `sources: {table}:`, for example `date_format: \"%d.%m.%Y\"`.", table=table)
+        return _(
+            'If the file writes dates otherwise, say so under `sources: {table}:`, for example `date_format: "%d.%m.%Y"`.',
+            table=table,
+        )
     if column.allowed or column.kind == "flag":
         return _(
-            "Translate the file's own codes under `sources: {table}: codes: {column}:`, one line each: `\"code in the file\": {value}`.",
-            table=table, column=column.name, value=column.allowed[0] if column.allowed else "yes",
+            'Translate the file\'s own codes under `sources: {table}: codes: {column}:`, one line each: `"code in the file": {value}`.',
+            table=table,
+            column=column.name,
+            value=column.allowed[0] if column.allowed else "yes",
         )
-    return _("Mend these cells, or list what stands for a missing value under `sources: {table}: missing:`.", table=table)
+    return _(
+        "Mend these cells, or list what stands for a missing value under `sources: {table}: missing:`.", table=table
+    )

@@ -13,7 +13,7 @@ from typing import Literal
 import duckdb
 
 from oatmill.intake import sql
-from oatmill.intake.cells import can_be_bad, typed
+from oatmill.intake.cells import can_be_bad
 from oatmill.intake.columns import Layout
 from oatmill.intake.doses import daily_dose, site_from_clients
 from oatmill.intake.rows import UNIQUE, kept, out, reasons
@@ -57,7 +57,9 @@ def check_log(
     ]
     dose = daily_dose(layout, definitions)
     finer = _("the dose is finer than 0.1 mg a day and was rounded")
-    checks.append(("dose_rounded", finer, f"{source} WHERE dose_mg > 0 AND abs(10 * {dose} - round(10 * {dose})) > 1e-6"))
+    checks.append(
+        ("dose_rounded", finer, f"{source} WHERE dose_mg > 0 AND abs(10 * {dose} - round(10 * {dose})) > 1e-6")
+    )
     if layout.has("medication"):
         words = _("the medication is blank: taken as {medication}", medication=definitions.medication)
         checks.append(("medication_blank", words, f"{source} WHERE medication IS NULL"))
@@ -81,8 +83,12 @@ def check_links(con: duckdb.DuckDBPyConnection, layouts: Mapping[str, Layout]) -
     checks = []
     for table, other, key, rule in pairs:
         if table in layouts and other in layouts and layouts[table].has(key) and layouts[other].has(key):
-            here, there = (f"(SELECT DISTINCT {key} FROM {kept(layouts[name])} WHERE {key} IS NOT NULL)" for name in (table, other))
-            checks.append(Check(table, f"not_in_{other}", "warn", rule, count(con, f"{here} ANTI JOIN {there} b USING ({key})")))
+            here, there = (
+                f"(SELECT DISTINCT {key} FROM {kept(layouts[name])} WHERE {key} IS NOT NULL)" for name in (table, other)
+            )
+            checks.append(
+                Check(table, f"not_in_{other}", "warn", rule, count(con, f"{here} ANTI JOIN {there} b USING ({key})"))
+            )
     return checks
 
 
@@ -101,7 +107,9 @@ def check_exits(con: duckdb.DuckDBPyConnection, layout: Layout) -> list[Check]:
 def log_facts(con: duckdb.DuckDBPyConnection, layout: Layout) -> dict[str, int]:
     """Sizes of the dosing log. `rows_kept` of the ledger = rows_summed_away + rows_not_covering + dose_rows."""
     log, written = count(con, "log"), count(con, "log_days")
-    row = con.execute("SELECT min(day), max(day), count(DISTINCT client), sum(n) FILTER (dose_dmg IS NULL) FROM log_days").fetchone()
+    row = con.execute(
+        "SELECT min(day), max(day), count(DISTINCT client), sum(n) FILTER (dose_dmg IS NULL) FROM log_days"
+    ).fetchone()
     first, last, clients, unknown = row or (None, None, 0, 0)
     return {
         "log_first_day": first,
@@ -123,9 +131,7 @@ def count(con: duckdb.DuckDBPyConnection, rows: str) -> int:
 
 def _stops(layout: Layout) -> list[Check]:
     """What would have stopped the intake; it did not, so each count is 0."""
-    rules = [
-        (f"unreadable_{column.name}", _stop_rule(column)) for column in layout.columns if can_be_bad(column)
-    ]
+    rules = [(f"unreadable_{column.name}", _stop_rule(column)) for column in layout.columns if can_be_bad(column)]
     rules.append(("broken_lines", _("lines with too many or too few cells, or an open quote")))
     key = UNIQUE.get(layout.table.name)
     if key:
@@ -146,7 +152,10 @@ def _stop_rule(column: Column) -> str:
 def _quarantined(con: duckdb.DuckDBPyConnection, layout: Layout, definitions: Definitions) -> list[Check]:
     found = dict(con.execute(f"SELECT reason, count(*) FROM {out(layout)} GROUP BY 1").fetchall())
     words = reasons(layout, definitions)
-    return [Check(layout.table.name, reason, "quarantine", rule, int(found.get(reason, 0))) for reason, rule in words.items()]
+    return [
+        Check(layout.table.name, reason, "quarantine", rule, int(found.get(reason, 0)))
+        for reason, rule in words.items()
+    ]
 
 
 def _implausible(con: duckdb.DuckDBPyConnection, layout: Layout, definitions: Definitions) -> list[Check]:
@@ -191,8 +200,3 @@ def _blank_rule(definitions: Definitions) -> str:
     if definitions.blank_dose == "covered":
         return _("the dose is blank: the day is covered, its dose unknown")
     return _("the dose is blank: the row covers no day")
-
-
-def typed_rows(con: duckdb.DuckDBPyConnection, layout: Layout) -> int:
-    """Rows read."""
-    return count(con, typed(layout))

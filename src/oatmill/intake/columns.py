@@ -89,7 +89,9 @@ def _twice(layout: Layout) -> list[Fault]:
     what = _("the header has this column more than once")
     cure = _("Rename one of the two in the file.")
     return [
-        Fault(what, file=layout.file.name, row=1, column=name, cure=cure) for name in sorted(used) if header.count(name) > 1
+        Fault(what, file=layout.file.name, row=1, column=name, cure=cure)
+        for name in sorted(used)
+        if header.count(name) > 1
     ]
 
 

@@ -70,7 +70,9 @@ def _rows(layout: Layout, definitions: Definitions, clients: Layout | None) -> s
     elif clients is not None and site_from_clients(layout, clients):
         site, join = "c.site_id", f"LEFT JOIN {kept(clients)} c ON c.client_id = t.client_id"
     named = "medication" if layout.has("medication") else "NULL"
-    medication = f"list_position([{sql.values(MEDICATIONS)}], coalesce({named}, {sql.value(definitions.medication)})) - 1"
+    medication = (
+        f"list_position([{sql.values(MEDICATIONS)}], coalesce({named}, {sql.value(definitions.medication)})) - 1"
+    )
     # A dose of less than 0.05 mg stays a dose: it covers the day.
     tenths = f"greatest(1, round(10 * {daily_dose(layout, definitions)}))::BIGINT"
     return (

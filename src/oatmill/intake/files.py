@@ -148,7 +148,9 @@ def _broken_lines(con: duckdb.DuckDBPyConnection, file: DataFile) -> list[Fault]
     ).fetchall()
     return [
         Fault(
-            ngettext("{n} line is broken: {lines}", "{n} lines are broken: {lines}", len(lines), lines=first_lines(lines)),
+            ngettext(
+                "{n} line is broken: {lines}", "{n} lines are broken: {lines}", len(lines), lines=first_lines(lines)
+            ),
             file=file.name,
             row=lines[0],
             found=words.get(kind, _("a line that cannot be read")),
@@ -213,4 +215,6 @@ def _encoding_cure() -> str:
 
 
 def _whole_file_cure() -> str:
-    return _("Mend these lines, or write the file again from the program it came from; quote cells that hold the delimiter.")
+    return _(
+        "Mend these lines, or write the file again from the program it came from; quote cells that hold the delimiter."
+    )

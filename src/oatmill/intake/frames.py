@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -14,7 +15,7 @@ from oatmill.intake.columns import Layout
 from oatmill.intake.rows import kept
 from oatmill.schema import Column
 
-_DTYPES = {"date": "Int32", "number": "float64", "integer": "Int32", "flag": "boolean"}
+_DTYPES: dict[str, Any] = {"date": "Int32", "number": "float64", "integer": "Int32", "flag": "boolean"}
 
 
 def number_clients(con: duckdb.DuckDBPyConnection, layouts: Iterable[Layout]) -> int:
@@ -40,7 +41,9 @@ def number_sites(con: duckdb.DuckDBPyConnection, layouts: Iterable[Layout]) -> t
     ]
     con.execute(f"CREATE TABLE site_codes AS {_distinct('code', parts)}")
     order = _order(con, "site_codes", "code")
-    con.execute(f"CREATE TABLE site_numbers AS SELECT code, row_number() OVER (ORDER BY {order}) - 1 AS site FROM site_codes")
+    con.execute(
+        f"CREATE TABLE site_numbers AS SELECT code, row_number() OVER (ORDER BY {order}) - 1 AS site FROM site_codes"
+    )
     return tuple(code for (code,) in con.execute("SELECT code FROM site_numbers ORDER BY site").fetchall())
 
 
@@ -104,4 +107,5 @@ def _as(values: pd.Series, column: Column) -> pd.Series:
     if column.kind in _DTYPES:
         return values.astype(_DTYPES[column.kind])
     text = values.astype(object)
-    return text.where(text.notna(), None)
+    text[text.isna()] = None
+    return text

@@ -73,9 +73,7 @@ def quarantine(con: duckdb.DuckDBPyConnection, layout: Layout, definitions: Defi
     `deaths` is a FROM item with client_id and date of each recorded death, for the dosing log.
     """
     table = layout.table.name
-    cases = [
-        f"WHEN {sql.name(column)} IS NULL THEN 'blank_{column}'" for column in NEEDED[table] if layout.has(column)
-    ]
+    cases = [f"WHEN {sql.name(column)} IS NULL THEN 'blank_{column}'" for column in NEEDED[table] if layout.has(column)]
     cut = _cut(layout, definitions)
     if cut is not None:
         cases.append(f"WHEN date > {cut} THEN '{_DATA_CUT}'")

@@ -80,7 +80,7 @@ def _write_tables(
         tables.write(con, folder, "doses", log, "doses", "day, site, client, copy")
         con.register("clients", clients)
         told = {name: f'"{name}"' for name in clients.columns if name not in ("client", "enrolled")}
-        told["enrolled"] = "enrolled::DATE"
+        told["enrolled"] = "DATE '1970-01-01' + enrolled::INTEGER"
         tables.write(con, folder, "clients", {"client_id": client, **told}, "clients", "client")
         con.register("exits", exits)
         ends = {"client_id": client, "date": day, "reason": "reason", "destination_site": "destination_site"}

@@ -12,7 +12,6 @@ from oatmill.synthetic.people import People, Sites
 
 NEVER = np.int64(2**40)
 _RING = model.LAG_DAYS + model.WINDOW_DAYS + 1
-OUTSIDE = -1  # the destination of a transfer out of the register
 
 
 @dataclass

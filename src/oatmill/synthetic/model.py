@@ -25,7 +25,7 @@ Bools = npt.NDArray[np.bool_]
 
 # Leaving: hazard per day for a man of 35 who does not inject, on 60 mg, at a site of frailty 1.
 BASELINE_FROM_DAY = (1, 29, 91, 181, 366)
-BASELINE = (0.00235, 0.00205, 0.00140, 0.00085, 0.00060)
+BASELINE = (0.00210, 0.00175, 0.00118, 0.00070, 0.00050)
 DOSE_EFFECT_PER_10_MG = math.log(0.88)
 DOSE_EFFECT_FROM_DAY = 29
 REFERENCE_MG = 60.0

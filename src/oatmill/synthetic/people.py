@@ -135,7 +135,14 @@ def draw_background(people: People, rng: np.random.Generator) -> dict[str, list[
         "hcv": np.where(hcv, "positive", "negative").astype(object),
         "prior_prison": np.where(prison, "yes", "no").astype(object),
     }
-    missing = {"education": 0.03, "employment": 0.02, "marital_status": 0.02, "hiv": 0.06, "hcv": 0.08, "prior_prison": 0.04}
+    missing = {
+        "education": 0.03,
+        "employment": 0.02,
+        "marital_status": 0.02,
+        "hiv": 0.06,
+        "hcv": 0.08,
+        "prior_prison": 0.04,
+    }
     for name, share in missing.items():
         columns[name][rng.random(n) < share] = None
     return {name: list(values) for name, values in columns.items()}

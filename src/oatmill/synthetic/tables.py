@@ -11,7 +11,7 @@ import pandas as pd
 
 from oatmill.schema import TABLES
 from oatmill.synthetic import model
-from oatmill.synthetic.course import CAUSES, OUTSIDE, Course, stack
+from oatmill.synthetic.course import CAUSES, Course, stack
 from oatmill.synthetic.model import Bools, Ints
 from oatmill.synthetic.people import People, Sites, draw_background
 
@@ -44,17 +44,20 @@ def doses_frame(course: Course, sites: Sites, window: Window, rng: np.random.Gen
     frame = pd.DataFrame(
         {"client": window.number[client], "day": day, "dose_mg": dose, "take_home_days": take_home, "site": site}
     )[keep]
-    copies = frame.iloc[np.sort(rng.choice(len(frame), size=min(len(frame), max(3, len(window.number) // 120)), replace=False))]
+    copies = frame.iloc[
+        np.sort(rng.choice(len(frame), size=min(len(frame), max(3, len(window.number) // 120)), replace=False))
+    ]
     return pd.concat([frame.assign(copy=0), copies.assign(copy=1)], ignore_index=True).astype("int32")
 
 
-def clients_frame(course: Course, people: People, sites: Sites, window: Window, rng: np.random.Generator) -> pd.DataFrame:
+def clients_frame(
+    course: Course, people: People, sites: Sites, window: Window, rng: np.random.Generator
+) -> pd.DataFrame:
     """One row per client in the log; a few cells missing at random."""
     n = len(people)
     client, day = stack(course.rows, 6)[:2]
     first_dose = np.full(n, np.iinfo(np.int64).max)
     np.minimum.at(first_dose, client, day)
-    enrolled = pd.Series(pd.to_datetime(first_dose.clip(0, 10**5), unit="D")).dt.date
     known = rng.random(n) < np.where(first_dose < window.first, 0.6, 0.9)
     frame = pd.DataFrame(
         {
@@ -62,9 +65,11 @@ def clients_frame(course: Course, people: People, sites: Sites, window: Window, 
             "sex": np.where(people.female == 1, "female", "male"),
             "age": pd.Series(people.age, dtype="Int32").mask(rng.random(n) < 0.01),
             "site_id": np.asarray(sites.code)[people.site],
-            "enrolled": enrolled.where(known, None),
+            "enrolled": pd.Series(first_dose.clip(0, 10**6), dtype="Int32").mask(~known),
             **draw_background(people, rng),
-            "injecting": pd.Series(np.where(people.injecting == 1, "yes", "no"), dtype=object).mask(rng.random(n) < 0.02),
+            "injecting": pd.Series(np.where(people.injecting == 1, "yes", "no"), dtype=object).mask(
+                rng.random(n) < 0.02
+            ),
         }
     )
     return frame[frame.client > 0].sort_values("client")
@@ -77,10 +82,12 @@ def exits_frame(course: Course, sites: Sites, window: Window, rng: np.random.Gen
     moved, move_day, to = stack(course.moves, 3)
     dead, death_day = stack(course.deaths, 2)
     names = np.asarray(CAUSES)
-    outside = np.where(cause == CAUSES.index("transfer_out"), _OUT, None)
+    outside = [_OUT if names[k] == "transfer_out" else None for k in cause]
     parts = [
         pd.DataFrame({"client": client, "day": day, "reason": names[cause], "destination_site": outside})[recorded],
-        pd.DataFrame({"client": moved, "day": move_day, "reason": "transfer_out", "destination_site": np.asarray(sites.code)[to]}),
+        pd.DataFrame(
+            {"client": moved, "day": move_day, "reason": "transfer_out", "destination_site": np.asarray(sites.code)[to]}
+        ),
         pd.DataFrame({"client": dead, "day": death_day, "reason": "death", "destination_site": None}),
     ]
     frame = pd.concat([part.astype({"destination_site": object}) for part in parts], ignore_index=True)
@@ -95,7 +102,9 @@ def tests_frame(course: Course, window: Window) -> pd.DataFrame:
     return frame[(frame.client > 0) & (frame.day >= window.first)]
 
 
-def write(con: duckdb.DuckDBPyConnection, folder: Path, table: str, columns: dict[str, str], source: str, order: str) -> None:
+def write(
+    con: duckdb.DuckDBPyConnection, folder: Path, table: str, columns: dict[str, str], source: str, order: str
+) -> None:
     """Write one CSV file; `columns` gives each schema column in SQL.
 
     Raises
@@ -107,7 +116,9 @@ def write(con: duckdb.DuckDBPyConnection, folder: Path, table: str, columns: dic
         raise ValueError(f"{table} has no column {', '.join(sorted(unknown))}")
     picked = ", ".join(f'{columns[name]} AS "{name}"' for name in TABLES[table].names if name in columns)
     path = str(folder / f"{table}.csv").replace("'", "''")
-    con.execute(f"COPY (SELECT {picked} FROM {source} ORDER BY {order}) TO '{path}' (FORMAT csv, HEADER, DELIMITER ',')")
+    con.execute(
+        f"COPY (SELECT {picked} FROM {source} ORDER BY {order}) TO '{path}' (FORMAT csv, HEADER, DELIMITER ',')"
+    )
 
 
 def _with_dips(

@@ -56,7 +56,9 @@ def describe(generate: Generate, seed: int, retention: dict[str, Any]) -> dict[s
             "event": "dropout, on a covered day",
         },
         "log_hazard_ratios": dict(model.EFFECTS),
-        "baseline_hazard_per_day": {str(day): h for day, h in zip(model.BASELINE_FROM_DAY, model.BASELINE, strict=True)},
+        "baseline_hazard_per_day": {
+            str(day): h for day, h in zip(model.BASELINE_FROM_DAY, model.BASELINE, strict=True)
+        },
         "site_frailty_sd": model.FRAILTY_SD,
         "retention": retention,
     }

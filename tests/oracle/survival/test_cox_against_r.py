@@ -62,7 +62,7 @@ def test_small_sample_factor_is_k_over_k_minus_1(people, intervals):
 @pytest.mark.parametrize("ties", ["efron", "breslow"])
 @pytest.mark.parametrize("name", ["right", "strata", "weighted"])
 def test_baseline_hazard(people, intervals, expected, agree, name, ties):
-    # R: basehaz(fit, centered = FALSE), which has a row for every stop day
+    # As basehaz(fit, centered = FALSE) in R, which has a row for every stop day
     fitted = fit(name, people, intervals, ties)
     ours, theirs = baseline_hazard(fitted, at="zero"), expected.table(f"baseline_{ties}_{name}")
     labels = ours["stratum"].map(lambda label: "all" if label is None else str(label))
@@ -75,7 +75,7 @@ def test_baseline_hazard(people, intervals, expected, agree, name, ties):
 
 @pytest.mark.parametrize("ties", ["efron", "breslow"])
 def test_predicted_survival(people, intervals, expected, agree, ties):
-    # R: survfit(fit, newdata = someone)
+    # As survfit(fit, newdata = someone) in R
     someone = pd.DataFrame({"dose": [40, 95], "age": [25, 51.5], "male": [1, 0]})
     ours = predict_survival(fit("strata", people, intervals, ties), someone, [5, 20, 33], strata=[1, 3])
     theirs = expected.table(f"predicted_{ties}").loc[[f"{who}|{day}" for who in (1, 2) for day in (5, 20, 33)]]
@@ -86,7 +86,7 @@ def test_predicted_survival(people, intervals, expected, agree, ties):
 @pytest.mark.parametrize("ties", ["efron", "breslow"])
 @pytest.mark.parametrize("name", ["right", "strata", "weighted"])
 def test_proportional_hazards(people, intervals, expected, agree, name, ties, transform):
-    # R: cox.zph(fit, transform)
+    # As cox.zph(fit, transform) in R
     ours = proportional_hazards_test(fit(name, people, intervals, ties), transform).set_index("term")
     theirs = expected.table(f"zph_{ties}_{name}_{transform}")
     assert ours.index.tolist() == theirs.index.tolist()
@@ -104,14 +104,14 @@ def test_terms_of_two_columns(intervals, expected, agree):
 
 
 def test_knots_by_rows_and_by_days(intervals, expected, agree):
-    # R: quantile(x, type 7), of the rows and of the rows repeated once per day
+    # As quantile(x) in R (type 7), of the rows and of the rows repeated once per day
     theirs = expected.table("knots")
     agree(default_knots(intervals["dose"]), theirs["rows"], CURVES)
     agree(default_knots(intervals["dose"], intervals["stop"] - intervals["start"]), theirs["days"], CURVES)
 
 
 def test_spline_spans_the_natural_splines_of_r(intervals, expected):
-    # R: splines::ns with the same knots: another basis of the same curves
+    # splines::ns with the same knots is another basis of the same curves
     theirs = expected.table("natural_basis")
     ours = restricted_cubic_spline(theirs.index.astype(float), default_knots(intervals["dose"]))
     design = np.column_stack([np.ones(len(ours)), ours])

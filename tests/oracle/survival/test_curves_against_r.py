@@ -44,17 +44,17 @@ def assert_curve(curve, theirs, agree):
 
 @pytest.mark.parametrize("interval", ["log-log", "log", "plain"])
 def test_kaplan_meier(right, expected, agree, interval):
-    # R: survfit(Surv(exit, cause > 0) ~ 1, conf.type = interval)
+    # As survfit(Surv(exit, cause > 0) ~ 1, conf.type = interval) in R
     assert_curve(kaplan_meier(right, interval=interval), expected.by_day(f"km_{interval}"), agree)
 
 
 def test_kaplan_meier_with_delayed_entry(late, expected, agree):
-    # R: survfit(Surv(entry, exit, cause > 0) ~ 1, conf.type = "log-log")
+    # As survfit(Surv(entry, exit, cause > 0) ~ 1, conf.type = "log-log") in R
     assert_curve(kaplan_meier(late), expected.by_day("km_late"), agree)
 
 
 def test_kaplan_meier_with_frequency_weights(people, expected, agree):
-    # R: survfit(..., weights = copies), copies being whole numbers
+    # As survfit(..., weights = copies) in R, copies being whole numbers
     table = count_by_day(people["exit"], people["cause"], weights=people["copies"])
     assert_curve(kaplan_meier(table), expected.by_day("km_copies"), agree)
 
@@ -66,7 +66,7 @@ def test_kaplan_meier_that_reaches_zero(expected, agree):
 
 
 def test_reverse_kaplan_meier(right, expected, agree):
-    # R: survfit(Surv(exit, cause == 0) ~ 1)
+    # As survfit(Surv(exit, cause == 0) ~ 1) in R
     assert_curve(follow_up(right), expected.by_day("follow_up"), agree)
 
 
@@ -91,7 +91,7 @@ def test_quantiles(expected, agree, request, case, which):
 
 
 def test_survival_at_days(right, expected, agree):
-    # R: summary(survfit, times = days)
+    # As summary(survfit, times = days) in R
     theirs = expected.by_day("survival_at")
     ours = survival_at(kaplan_meier(right), theirs.index)
     agree(ours[["survival", "se"]], theirs[["survival", "se"]], CURVES)
@@ -100,7 +100,7 @@ def test_survival_at_days(right, expected, agree):
 
 @pytest.mark.parametrize("which", ["right", "late"])
 def test_restricted_mean(expected, agree, request, which):
-    # R: survival:::survmean(fit, rmean = horizon)
+    # As survival:::survmean(fit, rmean = horizon) in R
     curve = kaplan_meier(request.getfixturevalue(which))
     for horizon, theirs in expected.by_day(f"restricted_mean_{which}").iterrows():
         ours = restricted_mean(curve, int(horizon))
@@ -113,7 +113,7 @@ def by_cause(incidence, column):
 
 
 def test_aalen_johansen(right, expected, agree):
-    # R: survfit(Surv(exit, factor(cause)) ~ 1, conf.type = "log-log"), infinitesimal jackknife variance
+    # As survfit(Surv(exit, factor(cause)) ~ 1, conf.type = "log-log") in R, infinitesimal jackknife variance
     ours, theirs = aalen_johansen(right), expected.by_day("aj")
     for name in ("cif", "se", "lower", "upper"):
         mine, r = by_cause(ours, name), theirs[[f"{name}_{cause}" for cause in (1, 2, 3)]].to_numpy()
@@ -123,7 +123,7 @@ def test_aalen_johansen(right, expected, agree):
 
 
 def test_aalen_johansen_with_delayed_entry(late, expected, agree):
-    # R: survfit(Surv(entry, exit, factor(cause)) ~ 1, id = client) for the curve; Greenwood's variance by recursion
+    # As survfit(Surv(entry, exit, factor(cause)) ~ 1, id = client) in R; variance by recursion, in R too
     ours, theirs, greenwood = aalen_johansen(late), expected.by_day("aj_late"), expected.by_day("aj_late_greenwood")
     for cause in (1, 2, 3):
         mine = ours[ours["cause"] == cause].set_index("day")
@@ -150,7 +150,7 @@ def groups_of(people, column, with_entry=False):
     [("log_rank_region", "region", False), ("log_rank_male", "male", False), ("log_rank_late", "region", True)],
 )
 def test_log_rank(people, expected, agree, case, column, with_entry):
-    # R: survdiff(Surv(exit, cause > 0) ~ column); with delayed entry, which survdiff refuses, its formula written out
+    # As survdiff(Surv(exit, cause > 0) ~ column) in R; it refuses delayed entry: its formula written out
     ours, theirs = log_rank(groups_of(people, column, with_entry)), expected.table(case)
     for name in ("statistic", "df", "p_value"):
         agree(getattr(ours, name), theirs.loc["all", name], TESTS)
