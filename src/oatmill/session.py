@@ -105,7 +105,10 @@ class Session:
     def covariates(self) -> list[str]:
         """The study's covariates that its clients table has."""
         clients = self.intake.tables.get("clients")
-        return [] if clients is None else [name for name in self.study.covariates if name in clients]
+        if clients is None:
+            return []
+        known = {*clients.columns, *(["age"] if "birth_date_day" in clients else [])}
+        return [name for name in self.study.covariates if name in known]
 
     # Stations, in the order of the data's path.
 

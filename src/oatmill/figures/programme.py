@@ -17,6 +17,9 @@ from oatmill.tables.registry import date_text
 from oatmill.text import _, integer, number, percent
 
 _COLUMNS = 3
+_DARK_ORANGE = "#8A5F00"  # the palette's orange is too light for text
+_NEAR_DAYS = 100
+_SHORT = 2  # with so few years the labels would meet
 _MARK = 2008  # Li 2013 sets the years from 2008 on against those before
 
 
@@ -73,10 +76,10 @@ def _draw_panel(axes: Axes, part: pd.DataFrame, name: str, mark: int | None, yea
         scale = 1000 if name in THOUSANDS else 1
         axes.plot(part["year"], part["estimate"] / scale, color=LIGHT, zorder=1)
         axes.scatter(part["year"], part["estimate"] / scale, c=np.where(after, BLUE, GREY), s=22, zorder=2)
-        for row in (part.iloc[0], part.iloc[-1]):
+        for row, beside in ((part.iloc[0], len(part) == _SHORT), (part.iloc[-1], False)):
             scaled = row.copy()
             scaled["estimate"] = row["estimate"] / scale
-            _label_point(axes, scaled, write_indicator(name, row["estimate"]), "estimate")
+            _label_point(axes, scaled, write_indicator(name, row["estimate"]), "estimate", beside)
     axes.set_ylim(0, axes.dataLim.y1 * 1.32)
     axes.set_xlim(years[0] - 0.9, years[1] + 0.9)
     if mark is not None and years[0] < mark <= years[1]:
@@ -88,9 +91,10 @@ def _draw_panel(axes: Axes, part: pd.DataFrame, name: str, mark: int | None, yea
     axes.tick_params(labelsize=9)
 
 
-def _label_point(axes: Axes, row: pd.Series, text: str, column: str) -> None:
+def _label_point(axes: Axes, row: pd.Series, text: str, column: str, beside: bool = False) -> None:
     at = (row["year"], row[column])
-    axes.annotate(text, at, (0, 5), textcoords="offset points", ha="center", va="bottom", fontsize=9)
+    offset, across, up = ((-6, 0), "right", "center") if beside else ((0, 5), "center", "bottom")
+    axes.annotate(text, at, offset, textcoords="offset points", ha=across, va=up, fontsize=9)
 
 
 @themed
@@ -132,12 +136,14 @@ def _series(released: Released, estimand: str) -> pd.Series:
 
 
 def _draw_retention(axes: Axes, rates: Released, december: Released, text: Released | None) -> None:
-    kept, reported = _series(rates, "kept_percent"), _series(december, "reported_percent")
-    axes.plot(reported.index, reported, color=RED, marker="o", markersize=5)
-    axes.plot(kept.index, kept, color=BLUE, marker="o", markersize=5)
-    last = reported.index[-1]
-    _end(axes, last, reported.iloc[-1], _("reported\n{value}", value=percent(reported.iloc[-1] / 100)), RED)
-    _end(axes, last, kept.iloc[-1], _("closing /\n(opening + new)\n{value}", value=percent(kept.iloc[-1] / 100)), BLUE)
+    kept = _series(rates, "kept_percent")
+    reported = _series(december, "reported_percent").reindex(kept.index).dropna()
+    names = {"reported": _("reported {value}"), "kept": _("closing /\n(opening + new)\n{value}")}
+    higher = "kept" if kept.iloc[-1] > reported.iloc[-1] else "reported"
+    for series, name, colour in ((reported, "reported", RED), (kept, "kept", BLUE)):
+        axes.plot(series.index, series, color=colour, marker="o", markersize=5)
+        text_at_end = names[name].format(value=percent(series.iloc[-1] / 100))
+        _end(axes, series.index[-1], series.iloc[-1], text_at_end, colour, "bottom" if name == higher else "top")
     if text is not None:
         months = {"month_6": _("after 6 months"), "month_12": _("after 1 year")}
         for level, name in months.items():
@@ -152,17 +158,16 @@ def _draw_retention(axes: Axes, rates: Released, december: Released, text: Relea
 
 def _draw_rates(axes: Axes, rates: Released, december: Released | None, net: pd.Series) -> None:
     axes.plot(net.index, net, color=BLUE, marker="o", markersize=6)
-    for year, value in net.items():
-        axes.annotate(number(value), (year, value), (0, 8), textcoords="offset points", ha="center", color=BLUE)
-    if december is not None:
-        gross = _series(december, "gross_rate")
-        fits = _series(december, "returners").reindex(gross.index) >= 0
-        possible = _series(december, "dosed").reindex(gross.index) <= _series(december, "ever").reindex(gross.index)
-        gross = gross[fits & possible]
-        axes.vlines(gross.index, net[gross.index], gross, color=ORANGE, linewidth=2, alpha=0.6)
-        axes.plot(gross.index, gross, "s", color=ORANGE, markersize=6)
-        if len(gross):
-            _end(axes, gross.index[-1], gross.iloc[-1], _("with the returns\nthat retention implies"), "#9A6A00")
+    gross = _possible_exits(december) if december is not None else pd.Series(dtype=float)
+    axes.vlines(gross.index, net.reindex(gross.index), gross, color=ORANGE, linewidth=2)
+    axes.plot(gross.index, gross, "s", color=ORANGE, markersize=6)
+    for series, colour, offset in ((net, BLUE, -15), (gross, _DARK_ORANGE, 7)):
+        for year, value in series.items():
+            axes.annotate(
+                number(value), (year, value), (0, offset), textcoords="offset points", ha="center", color=colour
+            )
+    if len(gross):
+        _end(axes, gross.index[-1], gross.iloc[-1], _("with the returns that\nretention implies"), _DARK_ORANGE)
     _end(axes, net.index[-1], net.iloc[-1], _("net exits"), BLUE)
     axes.set_ylim(0, net.max() * 1.25)
     axes.set_xlim(net.index[0] - 0.5, net.index[-1] + 0.3 + 0.3 * len(net))
@@ -171,8 +176,15 @@ def _draw_rates(axes: Axes, rates: Released, december: Released | None, net: pd.
     axes.set_title(_("Net exits"))
 
 
-def _end(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
-    axes.annotate(text, (x, y), (10, 0), textcoords="offset points", va="center", color=colour, fontsize=9.5)
+def _possible_exits(december: Released) -> pd.Series:
+    """Exits per 100 person-years that the reported retention implies, in the years in which it fits the counts."""
+    gross = _series(december, "gross_rate")
+    series = {name: _series(december, name).reindex(gross.index) for name in ("returners", "dosed", "ever")}
+    return gross[(series["returners"] >= 0) & (series["dosed"] <= series["ever"])]
+
+
+def _end(axes: Axes, x: float, y: float, text: str, colour: str, up: str = "center") -> None:
+    axes.annotate(text, (x, y), (10, 0), textcoords="offset points", va=up, color=colour)
 
 
 @themed
@@ -181,23 +193,14 @@ def plot_scale_up(scale_up: Released) -> Plot:
     figure, axes = plt.subplots(figsize=(7.5, 4.2))
     clinics, targets, provinces = (scale_up.where(estimand=name) for name in ("clinics", "target_clinics", "provinces"))
     axes.plot(_days(clinics), clinics["estimate"], color=BLUE, marker="o", markersize=6)
-    axes.plot(_days(targets), targets["estimate"], "_", color=RED, markersize=22, markeredgewidth=3)
-    among = provinces.set_index("period")["estimate"]
-    for row in clinics.to_dict("records"):
-        text = integer(row["estimate"])
-        if row["period"] in among.index:
-            text = _("{clinics} in {provinces} provinces", clinics=text, provinces=integer(among[row["period"]]))
-        day = np.datetime64(int(row["day"]), "D")
-        below = {"ha": "left", "va": "top", "xytext": (8, -4)}
-        axes.annotate(text, (day, row["estimate"]), textcoords="offset points", **below)
-    for row in targets.to_dict("records"):
-        day, text = np.datetime64(int(row["day"]), "D"), _("target {n}", n=integer(row["estimate"]))
-        axes.annotate(text, (day, row["estimate"]), (-14, 4), textcoords="offset points", ha="right", color=RED)
+    left = np.datetime64(int(clinics["day"].min()) - 90, "D")
+    for day, row in zip(_days(targets), targets.to_dict("records"), strict=True):
+        axes.plot([left, day], [row["estimate"]] * 2, color=RED, linestyle=(0, (4, 3)), linewidth=1.2)
+        text = _("target {n} for {day}", n=integer(row["estimate"]), day=date_text(row["period"]))
+        axes.annotate(text, (left, row["estimate"]), (6, 4), textcoords="offset points", color=RED)
+    _label_clinics(axes, clinics, provinces)
     axes.set_ylim(0, clinics["estimate"].max() * 1.1)
-    start = np.datetime64(int(clinics["day"].min()), "D")
-    axes.set_xlim(
-        start - np.timedelta64(90, "D"), np.datetime64(int(clinics["day"].max()), "D") + np.timedelta64(560, "D")
-    )
+    axes.set_xlim(left, np.datetime64(int(clinics["day"].max()) + 90, "D"))
     axes.set_ylabel(_("Clinics in operation"))
     axes.grid(axis="y", color=LIGHT, linewidth=0.6)
     axes.set_axisbelow(True)
@@ -213,9 +216,22 @@ def plot_scale_up(scale_up: Released) -> Plot:
     )
     caption = _(
         "Scale-up of methadone clinics in China (blue, straight lines between the dates that are printed) and the targets set "
-        "for the end of a year (orange)."
+        "for them (orange)."
     )
     return make_plot(scale_up, figure, name="china_scale_up", caption=caption, alt=alt)
+
+
+def _label_clinics(axes: Axes, clinics: pd.DataFrame, provinces: pd.DataFrame) -> None:
+    """Numbers beside the dots: left where the next dot is near or there is none, else right."""
+    among = provinces.set_index("period")["estimate"]
+    near = (clinics["day"].diff(-1).abs().fillna(0) < _NEAR_DAYS).to_numpy()
+    for row, day, left in zip(clinics.to_dict("records"), _days(clinics), near, strict=True):
+        text = integer(row["estimate"])
+        if row["period"] in among.index:
+            text = _("{clinics} in {provinces} provinces", clinics=text, provinces=integer(among[row["period"]]))
+        offset, across = ((-8, 3), "right") if left else ((8, 0), "left")
+        up = "bottom" if left or row["day"] == clinics["day"].min() else "top"
+        axes.annotate(text, (day, row["estimate"]), offset, textcoords="offset points", ha=across, va=up)
 
 
 def _days(rows: pd.DataFrame) -> np.ndarray:

@@ -59,7 +59,8 @@ def _text_beside(december: Released, text: Released) -> str:
     reported = _by_year(december, "reported_percent")
     return _(
         "For the end of 2007 the same paper's text gives {six} after six months and {twelve} after one year, where its table "
-        "gives {reported} for the year: a client who entered in autumn counts as retained in December.",
+        "gives {reported} for the year. Which clients the text means is not said; in the table a client who entered in autumn "
+        "counts as retained in December.",
         six=percent(text.one(level="month_6")["estimate"] / 100, 0),
         twelve=percent(text.one(level="month_12")["estimate"] / 100, 0),
         reported=percent(reported["2007"] / 100),
@@ -72,9 +73,11 @@ def _misfits(december: Released) -> str:
     short = [year for year in dosed.index if dosed[year] < known[year]]
     return _(
         "If December's clients are the closing count, the reported retention cannot hold in {impossible} (more dosed than were "
-        "ever enrolled) and implies fewer clients than opening + new in {short}: the two rows count different things.",
+        "ever enrolled). In {short} it implies fewer clients than opening + new, by up to {most}: either so many died within the "
+        "year, or the two rows count different things.",
         impossible=", ".join(impossible),
         short=", ".join(short),
+        most=percent(max((1 - dosed[year] / known[year] for year in short), default=0)),
     )
 
 
@@ -100,13 +103,15 @@ def _trends(trends: Released) -> str:
         trends.one(level=name, model="pearson", estimand="p_value")["estimate"]
         for name in ("mean_days_in_treatment", "mean_dose_mg")
     )
-    n = trends.frame["n"].iloc[0]
+    rank = trends.one(level="mean_dose_mg", model="kendall", estimand="p_value")
     return _(
-        "Mean time in treatment and mean dose rise every year. The printed P < 0.0001 holds for time ({days}) and not for dose "
-        "({dose}), and {n} annual means of one programme are not independent, so neither P value says much.",
+        "Mean time in treatment and mean dose rise. The printed P < 0.0001 (Pearson) holds for time ({days}) and not for dose "
+        "({dose}; by Kendall's test {rank}); {n} annual means of one programme are not independent, so no P value here says "
+        "much.",
         days=number(days, 5),
         dose=number(dose, 5),
-        n=integer(n),
+        rank=number(rank["estimate"], 5),
+        n=integer(rank["n"]),
     )
 
 

@@ -172,7 +172,7 @@ def table_december(december: Released, rates: Released) -> Table:
                 "known": integer(row["known"]),
                 "ever": integer(row["ever"]),
                 "net": number(net.iloc[0]) if len(net) else "–",
-                "gross": number(row["gross_rate"]),
+                "gross": number(row["gross_rate"]) if 0 <= row["returners"] <= row["ever"] - row["known"] else "–",
                 "verdict": _verdict(row),
             }
         )
