@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -137,7 +138,7 @@ def check_competing(frame: pd.DataFrame) -> None:
     arrays = frame["time"].to_numpy(), frame["event"].to_numpy(), frame["entry"].to_numpy()
     curve = kaplan_meier(count_by_day(arrays[0], (arrays[1] > 0).astype(int), arrays[2]))
     incidence = aalen_johansen(count_by_day(*arrays))
-    last = incidence.groupby("cause")["incidence"].last().sum()
+    last = incidence.sort_values("day").groupby("cause")["cif"].last().sum()
     require(np.isclose(last + curve["survival"].iloc[-1], 1, atol=1e-9), "causes and S do not add up to 1")
 
 
@@ -158,9 +159,11 @@ def soak_programmes(size: argparse.Namespace) -> str:
         with scratch() as folder:
             try:
                 soak_programme(seed, size, folder)
+            except Broken as error:
+                return f"FAILED at seed {seed}: {error}"
             except Exception as error:  # noqa: BLE001  whatever it is, the line names the seed
-                told = str(error) if isinstance(error, Broken) else type(error).__name__
-                return f"FAILED at seed {seed}: {told}"
+                traceback.print_exc()
+                return f"FAILED at seed {seed}: {type(error).__name__}"
         done += 1
     return f"ok: {done} programmes"
 

@@ -11,6 +11,7 @@ import each other. The architecture test reads the order here.
     study           the study file -> a frozen Study
     store           stations on disk, fingerprints, keys
     intake          a file -> a validated table and quarantined rows
+    published       figures copied from papers, read exactly as they stand there
     episodes        dosing log -> treatment episodes by the gap rule
     intervals       doses and episodes -> runs of equal exposure, (start, stop]
     cohort          episodes -> analysis table; require_* drops rows and says why, add_* adds columns
@@ -76,6 +77,27 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "fit_dose_model",
         "read_risk_rows",
     ),
+    "published": ("read_published",),
+    "registry": (
+        "audit_published",
+        "build_ledger",
+        "estimate_coverage",
+        "estimate_registry_ledger",
+        "estimate_registry_person_time",
+        "estimate_registry_rates",
+    ),
+    "programme": (
+        "build_own_programme",
+        "build_published_programme",
+        "estimate_december",
+        "estimate_flows",
+        "estimate_indicators",
+        "estimate_net_exit_rates",
+        "estimate_reach",
+        "estimate_scale_up",
+        "estimate_text_retention",
+        "estimate_trends",
+    ),
     "labels": (
         "COVARIATES",
         "label",
@@ -88,10 +110,24 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "table_dose_bands",
         "table_dose_slopes",
     ),
+    "tables.programme": (
+        "table_december",
+        "table_flows",
+        "table_indicators",
+        "table_reach",
+        "table_trends",
+    ),
     "tables.quality": (
         "table_checks",
         "table_ledger",
         "table_missing",
+    ),
+    "tables.registry": (
+        "table_coverage",
+        "table_published_figures",
+        "table_rate_bounds",
+        "table_readings",
+        "table_registry_ledger",
     ),
     "tables.retention": (
         "table_exits",
@@ -105,9 +141,19 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "plot_dose_curve",
         "plot_why_not",
     ),
+    "figures.programme": (
+        "plot_indicators",
+        "plot_net_exits",
+        "plot_scale_up",
+    ),
     "figures.quality": (
         "plot_dose_distribution",
         "plot_site_months",
+    ),
+    "figures.registry": (
+        "plot_rate_bounds",
+        "plot_readings",
+        "plot_registry_ledger",
     ),
     "figures.retention": (
         "plot_retention",
@@ -121,7 +167,16 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "cards_dose",
         "findings_dose",
     ),
+    "findings.programme": (
+        "cards_programme",
+        "findings_own_programme",
+        "findings_programme",
+    ),
     "findings.quality": ("findings_quality",),
+    "findings.registry": (
+        "cards_registry",
+        "findings_registry",
+    ),
     "findings.retention": (
         "cards_retention",
         "findings_retention",

@@ -97,7 +97,10 @@ def build_cohort(
     else:
         cohort = add_known_start(require_known_start(cohort))
     cohort = require_started_before(cohort, definitions)
-    return add_covariates(add_outcome(cohort, definitions), clients)
+    cohort = add_outcome(cohort, definitions)
+    if prevalent == "late_entry":
+        cohort = require_time_at_risk(cohort)
+    return add_covariates(cohort, clients)
 
 
 def require_first_episode(cohort: Cohort) -> Cohort:
@@ -134,6 +137,12 @@ def require_started_before(cohort: Cohort, definitions: Definitions) -> Cohort:
     return cohort.without(late, "started_before", _("Started after the analysis date"))
 
 
+def require_time_at_risk(cohort: Cohort) -> Cohort:
+    """Drop clients whose follow-up is over before they come under observation (late entry only)."""
+    frame = cohort.frame
+    return cohort.without(frame["time"] <= frame["entry"], "time_at_risk", _("Not observed before follow-up ends"))
+
+
 def add_known_start(cohort: Cohort) -> Cohort:
     """Let the time of prevalent clients run from their enrolment date: `start_day` is that day, `days` follow."""
     frame = cohort.frame
@@ -168,30 +177,27 @@ def add_outcome(cohort: Cohort, definitions: Definitions) -> Cohort:
     on day 13 = H - G. Doses on days 1 .. 14: 6 dose-free days inside, censored on day 20.
     """
     frame = cohort.frame
-    start, end = frame["start_day"].to_numpy(np.int64), frame["end_day"].to_numpy(np.int64)
     as_of = as_of_day(frame, definitions, cohort.by_cause).to_numpy(np.int64)
-    is_open = frame["open"].to_numpy(bool)
-    known = np.where(is_open, np.iinfo(np.int64).max, frame["known_day"].fillna(0).to_numpy(np.int64))
-    length, potential = end - start + 1, as_of - start + 1
-    ended = ~is_open & (end <= as_of)
-    added: dict[str, object] = {}
-    horizon = definitions.follow_up_days
-    if horizon is not None:
-        day_h = start + horizon - 1
-        whole = day_h <= _window_cut(frame, definitions, as_of)
-        in_window = known <= day_h
-        ended = np.where(whole, ~is_open & in_window, ended & in_window)
-        potential = np.where(whole, horizon, np.minimum(potential, horizon))
+    start, end = frame["start_day"].to_numpy(np.int64), frame["end_day"].to_numpy(np.int64)
+    ended = ~frame["open"].to_numpy(bool) & (end <= as_of)
+    potential = as_of - start + 1
+    if definitions.follow_up_days is not None:
+        inside, whole = _window(frame, definitions, as_of)
+        potential = np.minimum(potential, definitions.follow_up_days)
         if definitions.look_ahead:
-            ended = ~is_open & (end <= as_of) & (length <= horizon)
-            potential = np.minimum(as_of - start + 1, horizon)
-        added["completed_window"] = pd.arrays.BooleanArray(~in_window, ~whole)
+            ended &= end - start + 1 <= definitions.follow_up_days
+        else:
+            ended = inside & (ended | whole)
+            potential = np.where(whole, definitions.follow_up_days, potential)
+        frame = frame.assign(completed_window=pd.arrays.BooleanArray(~inside, ~whole))
     codes = frame["exit_reason"].map(EVENT_CODES).fillna(0).to_numpy(np.int64)
-    added["time"] = np.where(ended, length, potential).astype(np.int32)
-    added["event"] = np.where(ended, codes, 0).astype(np.int8)
-    added["entry"] = _entry(frame)
-    added["potential_days"] = potential.astype(np.int32)
-    return replace(cohort, frame=frame.assign(**added))
+    frame = frame.assign(
+        time=np.where(ended, end - start + 1, potential).astype(np.int32),
+        event=np.where(ended, codes, 0).astype(np.int8),
+        entry=_entry(frame),
+        potential_days=potential.astype(np.int32),
+    )
+    return replace(cohort, frame=frame)
 
 
 def add_covariates(cohort: Cohort, clients: pd.DataFrame | None) -> Cohort:
@@ -279,17 +285,23 @@ def _add_recorded_outcome(cohort: Cohort, definitions: Definitions) -> Cohort:
         time=np.minimum(days, horizon).astype(np.int32),
         event=np.where(ended, codes, 0).astype(np.int8),
         entry=np.zeros(len(frame), dtype=np.int32),
-        site=frame["site_id"] if "site_id" in frame else None,
+        site=frame.get("site_id"),
     )
     return replace(cohort, frame=frame)
 
 
-def _window_cut(frame: pd.DataFrame, definitions: Definitions, as_of: np.ndarray) -> np.ndarray:
-    """The last day on which a follow-up window may end and be whole: C, or by cause max(G, exit_link_days) - G earlier."""
+def _window(frame: pd.DataFrame, definitions: Definitions, as_of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Whether a run of G dose-free days lies inside days 1 .. H, and whether day H is on or before C.
+
+    By cause a window must end max(G, exit_link_days) - G days earlier, so that its exits are linked.
+    """
+    day_h = frame["start_day"].to_numpy(np.int64) + (definitions.follow_up_days or 0) - 1
+    never = np.iinfo(np.int64).max
+    known = np.where(frame["open"].to_numpy(bool), never, frame["known_day"].fillna(0).to_numpy(np.int64))
     cut = frame["cut_day"].to_numpy(np.int64)
-    if definitions.open_episode_censoring == "cut":
-        return cut
-    return cut - (frame["analysis_day"].to_numpy(np.int64) - as_of)
+    if definitions.open_episode_censoring == "cut_minus_gap":
+        cut = cut - (frame["analysis_day"].to_numpy(np.int64) - as_of)
+    return known <= day_h, day_h <= cut
 
 
 def _entry(frame: pd.DataFrame) -> np.ndarray:

@@ -17,7 +17,7 @@ from oatmill.episodes.log import ROWS_AT_ONCE, UNKNOWN, Ints, pack
 from oatmill.schema import MEDICATIONS
 from oatmill.study import Definitions
 
-DAYS_AT_ONCE = 4_000_000
+DAYS_AT_ONCE = 2_000_000
 _TYPES = {"client": "INT", "episode": "INT", "start": "INT", "stop": "INT", "dose_mg": "DOUBLE", "carried": "BOOL"}
 
 

@@ -32,7 +32,7 @@ def release(output, *rows, kind="counts", public=False):
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\\n")
             writer.writeheader()
             for row in rows:
-                hidden = {"estimate": "", "status": "withheld"} if output in withheld else {}
+                hidden = {"estimate": "", "n": "", "events": "", "status": "withheld"} if output in withheld else {}
                 writer.writerow(dict.fromkeys(COLUMNS, "") | {"page": page, "output": output, "status": "shown"} | row | hidden)
     results = work / "results" / page
     results.mkdir(parents=True, exist_ok=True)

@@ -77,16 +77,20 @@ def plain_episodes(
     out = []
     for client, rows in log.groupby("client"):
         known = [] if exits is None else exits[exits["client"] == client]
-        records = [] if exits is None else [(int(day), why) for day, why in zip(known["day"], known["reason"])]
+        records = (
+            [] if exits is None else [(int(day), why) for day, why in zip(known["day"], known["reason"], strict=True)]
+        )
         parts = [rows] if view == "any_oat" else [part for _site, part in rows.groupby("site")]
         found = [episode for part in parts for episode in walk(part, records, gap, missing, cut)]
         if view == "programme":
-            found = [a for a in found if not (a["end_day"] - a["start_day"] + 1 < gap and any(inside(a, b) for b in found))]
+            found = [
+                a for a in found if not (a["end_day"] - a["start_day"] + 1 < gap and any(inside(a, b) for b in found))
+            ]
         found.sort(key=lambda episode: (episode["start_day"], episode["site"]))
         for number, episode in enumerate(found, start=1):
-            episode |= {"client": client, "episode": number, "exit_reason": None, "exit_day": None}
+            episode.update({"client": client, "episode": number, "exit_reason": None, "exit_day": None})
             if not episode["open"]:
-                episode |= why_ended(episode, found, records, set(rows["day"]), gap, link, cut)
+                episode.update(why_ended(episode, found, records, set(rows["day"]), gap, link, cut))
             out.append(episode)
     return pd.DataFrame(out)
 
@@ -148,9 +152,9 @@ def why_ended(
 ) -> dict:
     """The earliest record between the last covered day and the end of its linkage window."""
     candidates = []
-    for when, why in records:
-        if why == "prison" and any(when < day <= when + gap for day in dosed):
-            why = "transfer_out"
+    for when, recorded in records:
+        moved = recorded == "prison" and any(when < day <= when + gap for day in dosed)
+        why = "transfer_out" if moved else recorded
         began = [e for e in all_of_client if e["start_day"] <= when]
         if when > cut or not began or max(began, key=lambda e: (e["start_day"], e["site"])) is not episode:
             continue
@@ -163,7 +167,9 @@ def why_ended(
     return {"exit_reason": PRIORITY[rank], "exit_day": when}
 
 
-def plain_exposure(doses: dict[int, float | None], start: int, time: int, lag: int, window: int = 7) -> dict[int, tuple]:
+def plain_exposure(
+    doses: dict[int, float | None], start: int, time: int, lag: int, window: int = 7
+) -> dict[int, tuple]:
     """day of the episode -> (mean dose over the window, carried), for each day at risk up to `time`."""
     out: dict[int, tuple] = {}
     last = None

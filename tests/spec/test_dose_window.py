@@ -63,8 +63,10 @@ def test_equal_values_from_different_days_are_one_interval(tmp_path):
     log = mg(*[60, 80] * 10)
     # windows of 7 days hold four of one and three of the other, in turn
     found = intervals(tmp_path, log, time=12)
-    assert found == [f"({day - 1}, {day}] {value / 7:g}{'*' * (day == 12)}" for day, value in
-                     zip(range(9, 13), [480, 500, 480, 500], strict=True)]
+    assert found == [
+        f"({day - 1}, {day}] {value / 7:g}{'*' * (day == 12)}"
+        for day, value in zip(range(9, 13), [480, 500, 480, 500], strict=True)
+    ]
     assert intervals(tmp_path, mg(*[60] * 20), time=20) == ["(8, 20] 60*"]
 
 
@@ -73,7 +75,7 @@ def test_a_censored_stay_has_no_event(tmp_path):
 
 
 def test_doses_after_the_last_day_at_risk_are_not_read(tmp_path):
-    assert intervals(tmp_path, mg(*[60] * 9, *[200] * 9), time=9, lag=0) == [f"(6, 9] 60*"]
+    assert intervals(tmp_path, mg(*[60] * 9, *[200] * 9), time=9, lag=0) == ["(6, 9] 60*"]
 
 
 def test_lag_zero_includes_the_day_itself(tmp_path):
@@ -104,7 +106,10 @@ def test_days_before_any_known_dose_have_no_value(tmp_path):
     rows = [(0, day, 8, 0, 0, 1) for day in range(1, 9)] + [(0, 9, 60)]
     stays = pd.DataFrame({"client": [0], "start_day": [dosing.absolute(1)], "time": [9], "event": [6]})
     to = build_intervals(
-        dosing.write(dosing.doses(*rows), tmp_path), stays, definitions=dosing.settings(7), lag_days=0,
+        dosing.write(dosing.doses(*rows), tmp_path),
+        stays,
+        definitions=dosing.settings(7),
+        lag_days=0,
         to=tmp_path / "i.parquet",
     )
     assert duckdb.sql(f"SELECT start, stop, dose_mg, carried, event FROM '{to}'").fetchall() == [

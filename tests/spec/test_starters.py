@@ -11,6 +11,15 @@ from oatmill.episodes import check_washout
 from oatmill.errors import StudyInvalid
 from oatmill.study import Definitions
 
+REFUSAL = """\
+The study file must say whether clients were in treatment before the log begins.
+60% of first episodes begin less than 7 days after the first day of their site's log, so that starters cannot be told \
+from clients who were in treatment before
+  expected: `definitions.prior_treatment: none` (a trial or a new programme: nobody was treated before), or \
+`definitions.prior_treatment: unknown` (they may have been: they are left out of curves and models)
+  what to do: Add one of the two lines to the study file; or give the sites' opening dates (`sites.opened`), or a \
+shorter `definitions.washout_days`."""
+
 LONG = "D" * 99  # a client who makes the log of site A begin on day 1
 
 
@@ -79,15 +88,7 @@ def test_more_than_half_failing_the_washout_is_asked_about(tmp_path):
     check_washout(half(tmp_path, 2, 2, definitions), definitions)  # exactly half is accepted
     with pytest.raises(StudyInvalid) as caught:
         check_washout(half(tmp_path, 3, 2, definitions), definitions)
-    assert str(caught.value).splitlines() == [
-        "The study file must say whether clients were in treatment before the log begins.",
-        "60% of first episodes begin less than 7 days after the first day of their site's log, so that starters cannot "
-        "be told from clients who were in treatment before",
-        "  expected: `definitions.prior_treatment: none` (a trial or a new programme: nobody was treated before), or "
-        "`definitions.prior_treatment: unknown` (they may have been: they are left out of curves and models)",
-        "  what to do: Add one of the two lines to the study file; or give the sites' opening dates (`sites.opened`), or "
-        "a shorter `definitions.washout_days`.",
-    ]
+    assert str(caught.value) == REFUSAL
 
 
 @pytest.mark.parametrize(("answer", "n"), [("none", 5), ("unknown", 2)])
@@ -123,3 +124,20 @@ def late_entry(tmp_path, enrolled, line="DDDDD"):
 )
 def test_prevalent_clients_with_an_enrolment_date_enter_late(tmp_path, enrolled, line, expected):
     assert late_entry(tmp_path, enrolled, line) == expected
+
+
+def test_a_follow_up_that_ends_before_the_log_begins_is_left_out(tmp_path):
+    # enrolled 10 days before the log, followed for days 1..10 of treatment, observed from day 11 on
+    clients = pd.DataFrame({"client": [0], "enrolled_day": pd.array([dosing.absolute(-9)], dtype="Int32")})
+    definitions = dosing.settings(7, 99, prior_treatment="unknown", follow_up_days=10)
+    log = dosing.drawn("D" * 20, LONG)
+    episodes = dosing.built(log, tmp_path, definitions, clients=clients)
+    calendar = dosing.calendar_of(log, tmp_path, definitions)
+    cohort = build_cohort(episodes, clients, definitions, calendar, prevalent="late_entry")
+    assert [(step.step, step.n) for step in cohort.attrition] == [
+        ("clients", 2),
+        ("first_episode", 2),
+        ("known_start", 1),
+        ("started_before", 1),
+        ("time_at_risk", 0),
+    ]

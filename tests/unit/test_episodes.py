@@ -31,9 +31,7 @@ def test_chunks_hold_whole_clients_and_change_nothing(log, tmp_path):
         assert not {a for rows in chunks for a in rows.client} - set(range(5))
         clients = [client for rows in chunks for client in np.unique(rows.client)]
         assert clients == sorted(set(clients)), "a client lies in two chunks"
-        pd.testing.assert_frame_equal(
-            whole, dosing.built(log, tmp_path, definitions, exits=exits, rows_at_once=size)
-        )
+        pd.testing.assert_frame_equal(whole, dosing.built(log, tmp_path, definitions, exits=exits, rows_at_once=size))
 
 
 @pytest.mark.parametrize("view", ["any_oat", "programme"])
@@ -92,6 +90,9 @@ def test_rows_without_a_site_are_one_site(tmp_path):
     assert dosing.in_words(episodes) == "1-3 dropout | 11-11 dropout"
     assert episodes["site"].tolist() == [None, None]
     assert set(episodes["log_first_day"]) == {dosing.absolute(1)}
+    calendar = build_calendar(tmp_path / "doses.parquet", (), dosing.settings(7, 40))
+    without_codes = build_episodes(tmp_path / "doses.parquet", definitions=dosing.settings(7, 40), calendar=calendar)
+    pd.testing.assert_frame_equal(without_codes, episodes)
 
 
 def test_gap_and_view_can_be_overruled_and_the_washout_follows(tmp_path):

@@ -296,10 +296,11 @@ def test_a_kernel_that_dies_is_a_failure(study, tmp_path):
         make(study, tmp_path / "out")
 
 
-def test_warnings_are_counted_and_not_shown_in_the_log(study, tmp_path):
-    write_notebook(study / "notebooks", "10_quality", 'import warnings; warnings.warn("KG-2016-0001")', requires=DOSES)
+def test_warnings_are_counted_and_neither_logged_nor_published(study, tmp_path):
+    write_notebook(study / "notebooks", "10_quality", 'import warnings; warnings.warn("KG-2016-" + "0001")', requires=DOSES)
     made, _said = make(study, tmp_path / "out")
     assert made.pages[0].warnings == 1
+    assert "UserWarning" not in (made.folder / "notebooks" / "10_quality.ipynb").read_text(encoding="utf-8")
     log = (places(tmp_path / "out").work / "logs" / "10_quality.log").read_text(encoding="utf-8")
     assert "KG-2016" not in log
 

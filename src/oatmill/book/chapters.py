@@ -24,11 +24,10 @@ def write_chapter(page: Page, material: BookMaterial, folder: Path) -> None:
 
 
 def prepare(notebook: dict[str, Any], banners: str) -> None:
-    """Hide the code, drop what went to stderr (the log counts it) and put the banners under the title."""
+    """Put the code behind a toggle and the banners under the title."""
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             cell["metadata"]["tags"] = sorted({*cell["metadata"].get("tags", []), "hide-input"})
-            cell["outputs"] = [o for o in cell["outputs"] if o.get("name") != "stderr"]
     notebook["cells"] = _join_silent(notebook["cells"])
     if banners:
         cell = {"cell_type": "markdown", "id": "oatmill-banners", "metadata": {}, "source": banners}

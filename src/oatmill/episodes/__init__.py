@@ -45,6 +45,7 @@ __all__ = [
     "read_rows",
 ]
 
+
 def build_episodes(
     doses: Path,
     *,
@@ -91,11 +92,12 @@ def build_episodes(
     a retained one: whether it ended is not known yet, which is why time is cut at A and not at C.
     """
     definitions = with_gap(definitions, gap_days, view)
-    parts = [
-        _chunk(rows, definitions, calendar, exits) for rows in read_rows(doses, calendar.data_cut, rows_at_once)
-    ]
+    parts = [_chunk(rows, definitions, calendar, exits) for rows in read_rows(doses, calendar.data_cut, rows_at_once)]
     if not parts:
-        raise TableEmpty(_("There is no dose on or before the data cut."), cure=_("Check `definitions.data_cut` and the dates of the doses."))
+        raise TableEmpty(
+            _("There is no dose on or before the data cut."),
+            cure=_("Check `definitions.data_cut` and the dates of the doses."),
+        )
     episodes = pd.concat(parts, ignore_index=True)
     home = pd.Index(calendar.sites).get_indexer(pd.Index(episodes["site"]))
     opened = opened_with_log(calendar.first_day[home], calendar.opened_day[home])
@@ -143,9 +145,7 @@ def usable_exits(exits: pd.DataFrame | None) -> pd.DataFrame:
     return exits.loc[exits["day"].notna() & exits["reason"].notna(), ["client", "day", "reason"]].reset_index(drop=True)
 
 
-def _chunk(
-    rows: Rows, definitions: Definitions, calendar: SiteCalendar, exits: pd.DataFrame | None
-) -> pd.DataFrame:
+def _chunk(rows: Rows, definitions: Definitions, calendar: SiteCalendar, exits: pd.DataFrame | None) -> pd.DataFrame:
     spells, summary = _split(rows, definitions, calendar, exits)
     records = usable_exits(exits)
     links = _link(spells, records[_among(records, rows)], rows, definitions, calendar.data_cut)
@@ -182,9 +182,7 @@ def _among(records: pd.DataFrame, rows: Rows) -> np.ndarray:
     return (client >= rows.client[0]) & (client <= rows.client[-1])
 
 
-def _link(
-    spells: Spells, records: pd.DataFrame, rows: Rows, definitions: Definitions, data_cut: int
-) -> Links:
+def _link(spells: Spells, records: pd.DataFrame, rows: Rows, definitions: Definitions, data_cut: int) -> Links:
     return link_exits(
         spells.client,
         spells.start_day,
@@ -237,4 +235,4 @@ def _frame(
         }
     )
     whole = frame.select_dtypes(np.int64).columns
-    return frame.astype({name: np.int32 for name in whole})
+    return frame.astype(dict.fromkeys(whole, np.int32))

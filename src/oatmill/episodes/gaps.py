@@ -112,9 +112,9 @@ def _spells(
     end_day[final] = calendar.carried_through(home[final], end_day[final], cut[final] + 1, gap_days)
     analysis_day = calendar.analysis_day(gap_days)[home]
     is_open = final & (end_day > analysis_day)
-    beyond = 0 if calendar.missing_log == "dose_free" else calendar.missing_between(
-        rows.site[last], reach[last] + 1, end_day
-    )
+    missing = np.add.reduceat(inside, first)
+    if calendar.missing_log == "covered":  # the end may lie in a run of missing log
+        missing = missing + calendar.missing_between(rows.site[last], reach[last] + 1, end_day)
     return Spells(
         first_row=np.append(first, len(rows)),
         of_row=np.cumsum(new) - 1,
@@ -124,7 +124,7 @@ def _spells(
         site=rows.site[first],
         last_site=rows.site[last],
         medication=rows.medication[first],
-        missing_log_days=np.add.reduceat(inside, first) + beyond,
+        missing_log_days=missing,
         cut_day=cut,
         analysis_day=analysis_day,
         cause_analysis_day=calendar.analysis_day(max(gap_days, exit_link_days))[home],

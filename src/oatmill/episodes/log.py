@@ -15,7 +15,7 @@ Ints: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
 
 UNKNOWN = -1
-ROWS_AT_ONCE = 2_000_000
+ROWS_AT_ONCE = 1_000_000
 _EVERYONE = (-(2**31), 2**31 - 1)
 
 

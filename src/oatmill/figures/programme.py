@@ -59,7 +59,7 @@ def _changes(frame: pd.DataFrame, names: Sequence[str]) -> str:
     for name in names:
         part = frame[(frame["level"] == name) & frame["estimate"].notna()].sort_values("year")
         if len(part) > 1:
-            ends = [write_indicator(name, value) for value in part["estimate"].iloc[[0, -1]]]
+            ends = [write_indicator(name, value) for value in (part["estimate"].iloc[0], part["estimate"].iloc[-1])]
             text = _("{indicator} {first} to {last}", indicator=INDICATORS[name](), first=ends[0], last=ends[1])
             texts.append(text)
     return "; ".join(texts)
@@ -68,7 +68,7 @@ def _changes(frame: pd.DataFrame, names: Sequence[str]) -> str:
 def _draw_panel(axes: Axes, part: pd.DataFrame, name: str, mark: int | None, years: tuple[int, int]) -> None:
     after = part["year"] >= (mark or years[0])
     if name.endswith("_range"):
-        colours = np.where(after, BLUE, GREY)
+        colours = [BLUE if late else GREY for late in after]
         axes.vlines(part["year"], part["lower"], part["upper"], colors=colours, linewidth=4)
         _label_point(axes, part.iloc[-1], integer(part["upper"].iloc[-1]), "upper")
         _label_point(axes, part.iloc[0], integer(part["upper"].iloc[0]), "upper")
@@ -150,7 +150,7 @@ def _draw_retention(axes: Axes, rates: Released, december: Released, text: Relea
             value = text.one(level=level)["estimate"]
             axes.plot(2007, value, "D", color="black", markersize=6)
             shown = _("text, end of 2007: {share} {when}", share=percent(value / 100, 0), when=name)
-            axes.annotate(shown, (2007, value), (9, -1), textcoords="offset points", va="center", fontsize=9)
+            axes.annotate(shown, (2007, value), (9, -7), textcoords="offset points", va="center", fontsize=9)
     axes.set_ylim(0, 100)
     axes.set_ylabel(_("Percent of clients"))
     axes.set_title(_("Retention, as reported and from the counts"))
@@ -161,11 +161,12 @@ def _draw_rates(axes: Axes, rates: Released, december: Released | None, net: pd.
     gross = _possible_exits(december) if december is not None else pd.Series(dtype=float)
     axes.vlines(gross.index, net.reindex(gross.index), gross, color=ORANGE, linewidth=2)
     axes.plot(gross.index, gross, "s", color=ORANGE, markersize=6)
-    for series, colour, offset in ((net, BLUE, -15), (gross, _DARK_ORANGE, 7)):
+    beneath = {net.index[0], *gross.index}
+    offsets = {year: -15 if year in beneath else 7 for year in net.index}
+    for series, colour, offset in ((net, BLUE, offsets), (gross, _DARK_ORANGE, dict.fromkeys(gross.index, 7))):
         for year, value in series.items():
-            axes.annotate(
-                number(value), (year, value), (0, offset), textcoords="offset points", ha="center", color=colour
-            )
+            at = (0, offset[year])
+            axes.annotate(number(value), (year, value), at, textcoords="offset points", ha="center", color=colour)
     if len(gross):
         _end(axes, gross.index[-1], gross.iloc[-1], _("with the returns that\nretention implies"), _DARK_ORANGE)
     _end(axes, net.index[-1], net.iloc[-1], _("net exits"), BLUE)
@@ -184,7 +185,7 @@ def _possible_exits(december: Released) -> pd.Series:
 
 
 def _end(axes: Axes, x: float, y: float, text: str, colour: str, up: str = "center") -> None:
-    axes.annotate(text, (x, y), (10, 0), textcoords="offset points", va=up, color=colour)
+    axes.annotate(text, (x, y), (20, 0), textcoords="offset points", va=up, color=colour)
 
 
 @themed
@@ -200,7 +201,7 @@ def plot_scale_up(scale_up: Released) -> Plot:
         axes.annotate(text, (left, row["estimate"]), (6, 4), textcoords="offset points", color=RED)
     _label_clinics(axes, clinics, provinces)
     axes.set_ylim(0, clinics["estimate"].max() * 1.1)
-    axes.set_xlim(left, np.datetime64(int(clinics["day"].max()) + 90, "D"))
+    axes.set_xlim(int(clinics["day"].min()) - 90, int(clinics["day"].max()) + 90)
     axes.set_ylabel(_("Clinics in operation"))
     axes.grid(axis="y", color=LIGHT, linewidth=0.6)
     axes.set_axisbelow(True)

@@ -36,7 +36,7 @@ def plot_site_months(released: Released) -> Plot:
         sites=integer(len(wide)), months=integer(len(months)), site=site, month=month,
     )  # fmt: skip
     caption = _(
-        "Client-days with a dose by site and month, relative to the site's fullest month; grey: none or withheld."
+        "Client-days with a dose recorded at the site, by month, relative to its fullest month; grey: none or withheld."
     )
     return make_plot(released, figure, name="site_months", caption=caption, alt=alt)
 

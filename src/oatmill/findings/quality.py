@@ -26,7 +26,7 @@ def findings_quality(ledger: Released, checks: Released, missing: Released | Non
         sentences.append(
             _(
                 "The most frequent warning: {rule} ({n} rows).",
-                rule=worst["term"].rstrip("."),
+                rule=worst["term"].rstrip(".").replace("`", ""),
                 n=integer(worst["estimate"]),
             )
         )

@@ -73,8 +73,9 @@ def _rows(layout: Layout, definitions: Definitions, clients: Layout | None) -> s
     medication = (
         f"list_position([{sql.values(MEDICATIONS)}], coalesce({named}, {sql.value(definitions.medication)})) - 1"
     )
-    # A dose of less than 0.05 mg stays a dose: it covers the day.
-    tenths = f"greatest(1, round(10 * {daily_dose(layout, definitions)}))::BIGINT"
+    # A dose of less than 0.05 mg stays a dose: it covers the day. (`greatest` passes over NULL, hence the CASE.)
+    rounded = f"round(10 * {daily_dose(layout, definitions)})"
+    tenths = f"CASE WHEN dose_mg IS NOT NULL THEN greatest(1, {rounded}) END::BIGINT"
     return (
         f"SELECT n.client, t.date AS day, {tenths} AS dose_dmg, coalesce(s.site, -1)::INTEGER AS site, "
         f"({medication})::TINYINT AS medication, {days}::SMALLINT AS take_home_days "

@@ -172,7 +172,7 @@ def _injected(cell: Any) -> bool:
 
 
 def tidy(notebook: Any) -> Any:
-    """The notebook without what Papermill added."""
+    """The notebook without what Papermill added, and without warnings: they name files and may hold data."""
     result = copy.deepcopy(notebook)
     result.metadata.pop("papermill", None)
     added = {"injected-parameters", ERROR_MARKER_TAG}
@@ -180,6 +180,8 @@ def tidy(notebook: Any) -> Any:
     for cell in result.cells:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
     return result
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from oatmill.disclosure import Released
 from oatmill.tables import Table, make_table, withheld
-from oatmill.text import _, integer, percent
+from oatmill.text import _, integer, ngettext, percent
 
 SEVERITIES = {"stop": lambda: _("stops"), "quarantine": lambda: _("quarantined"), "warn": lambda: _("warning")}
 
@@ -32,18 +32,28 @@ def table_ledger(released: Released) -> Table:
 
 
 def table_checks(released: Released) -> Table:
-    """What each check found; checks that found nothing are listed too."""
-    frame = released.frame
+    """What the checks found. Those that found nothing are counted in a note; the data file lists them all."""
+    frame = released.frame[(released.frame["estimate"] > 0) | (released.frame["status"] == "withheld")]
     rows = pd.DataFrame(
         {
-            "rule": frame["term"],
+            "rule": [rule.replace("`", "") for rule in frame["term"]],
             "severity": [SEVERITIES[name]() for name in frame["model"]],
             "count": [_number(x) for x in frame["estimate"]],
             "table": frame["group"],
         }
     )
     headings = {"rule": _("Check"), "severity": _("Consequence"), "count": _("Rows")}
-    return make_table(released, rows, name="checks", caption=_("Checks"), headings=headings, groups="table")
+    silent = len(released.frame) - len(frame)
+    note = ngettext("{n} other check found nothing.", "{n} other checks found nothing.", silent)
+    return make_table(
+        released,
+        rows,
+        name="checks",
+        caption=_("What the checks found"),
+        headings=headings,
+        groups="table",
+        notes=[note],
+    )
 
 
 def table_missing(released: Released) -> Table:

@@ -1,0 +1,234 @@
+"""The gate: planted canaries must be found wherever they stand, and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from oatmill.errors import GateRefused
+from oatmill.gate import Finder, check_publishable, is_distinctive, private_texts, read_kinds
+from oatmill.profiles import PROFILES
+
+HEADER = (
+    "page,output,estimand,definition,population,model,group,level,term,day,period,"
+    "estimate,lower,upper,se,n,events,unit,status,reason"
+)
+KINDS = {
+    ("20", "counts"): ("counts", False),
+    ("30", "curve"): ("curve", False),
+    ("30", "shares"): ("proportions", False),
+    ("60", "published"): ("indicators", True),
+    ("60", "secret"): ("indicators", False),
+}
+
+
+def row(page: str, output: str, status: str = "shown", **cells: str) -> str:
+    values = {"page": page, "output": output, "status": status, **cells}
+    return ",".join(values.get(name, "") for name in HEADER.split(","))
+
+
+@pytest.fixture
+def report(tmp_path) -> Path:
+    folder = tmp_path / "report"
+    for name in ("results/tables", "site/data", "site/_static", "notebooks"):
+        (folder / name).mkdir(parents=True)
+    (folder / "site" / "index.html").write_text("<h1>Retention</h1>\n<p>9 clients</p>\n", encoding="utf-8")
+    write_results(folder, row("20", "counts", estimate="9", unit="clients"))
+    return folder
+
+
+def write_results(folder: Path, *rows: str) -> None:
+    (folder / "results" / "results.csv").write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+
+
+def faults(folder: Path, *identifiers: str, private=(), profile: str = "midpoint6") -> list[str]:
+    known = folder.parent / "identifiers.txt"
+    known.write_text("\n".join(identifiers) + "\n", encoding="utf-8")
+    options = {"private_texts": private, "profile": PROFILES[profile], "kinds": KINDS}
+    try:
+        check_publishable(folder, identifiers=[known], **options)
+    except GateRefused as error:
+        return [fault.text() for fault in error.faults]
+    return []
+
+
+def test_a_clean_report_passes(report):
+    assert faults(report, "KG-2016-0001") == []
+
+
+# Counts
+
+
+@pytest.mark.parametrize(
+    ("profile", "allowed", "refused"),
+    [
+        ("midpoint6", ["0", "3", "9", "597"], ["1", "6", "7", "10", "-3", "9.5"]),
+        ("redact7_round5", ["0", "10", "15"], ["5", "7", "12"]),
+        ("cms11", ["0", "10", "25"], ["5", "11"]),
+        ("none", ["0", "1", "7"], []),
+    ],
+)
+def test_counts_that_the_profile_can_produce(report, profile, allowed, refused):
+    for value in allowed:
+        write_results(report, row("20", "counts", estimate=value))
+        assert faults(report, profile=profile) == [], value
+    for value in refused:
+        write_results(report, row("20", "counts", estimate=value))
+        assert len(faults(report, profile=profile)) == 1, value
+
+
+def test_a_wrong_count_is_told_by_file_line_and_column_and_not_by_value(report):
+    write_results(report, row("20", "counts", estimate="9"), row("20", "counts", n="7"))
+    assert faults(report) == [
+        "file results/results.csv, line 3, column n: not a count that the disclosure profile can produce"
+    ]
+
+
+def test_tables_and_the_data_behind_links_are_checked_too(report):
+    for name in ("results/tables/t.csv", "site/data/t.csv"):
+        (report / name).write_text(f"{HEADER}\n{row('20', 'counts', estimate='8')}\n", encoding="utf-8")
+    assert [text.split(",")[0] for text in faults(report)] == ["file results/tables/t.csv", "file site/data/t.csv"]
+
+
+def test_under_a_curve_stand_differences_of_released_counts(report):
+    write_results(report, row("30", "curve", day="1", n="594", events="3"))
+    assert faults(report) == []
+    write_results(report, row("30", "curve", day="1", n="595", events="3"))
+    assert len(faults(report)) == 1
+
+
+def test_a_share_is_the_share_of_the_released_counts(report):
+    write_results(report, row("30", "shares", estimate="0.6", n="15", events="9"))
+    assert faults(report) == []
+    write_results(report, row("30", "shares", estimate="0.61", n="15", events="9"))
+    assert "not the share" in faults(report)[0]
+    write_results(report, row("30", "shares", estimate="0.6"))
+    assert "not the share" in faults(report)[0]
+
+
+def test_published_figures_stay_exact_and_confidential_indicators_are_refused(report):
+    write_results(report, row("60", "published", estimate="7", n="7"))
+    assert faults(report) == []
+    write_results(report, row("60", "secret", estimate="0.5"))
+    assert "public sources only" in faults(report)[0]
+
+
+def test_a_withheld_cell_must_be_empty(report):
+    write_results(report, row("20", "counts", status="withheld", estimate="9"))
+    assert "a withheld cell holds a number" in faults(report)[0]
+
+
+def test_an_output_without_a_result_is_refused(report):
+    write_results(report, row("99", "unknown", estimate="9"))
+    assert "no Result of this page and output is known" in faults(report)[0]
+
+
+def test_kinds_are_read_from_the_results(tmp_path):
+    folder = tmp_path / "results" / "30"
+    folder.mkdir(parents=True)
+    (folder / "curve.json").write_text('{"kind": "curve", "public": false, "output": "curve"}', encoding="utf-8")
+    (folder / "curve.types.json").write_text('["x"]', encoding="utf-8")
+    assert read_kinds(tmp_path / "results") == {("30", "curve"): ("curve", False)}
+
+
+# Bytes: canaries
+
+
+CANARY = "KG-2016-0001"
+
+
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        ("site/30.html", f"<p>{CANARY}</p>"),
+        ("site/30.html", f"<p>{CANARY.lower()}</p>"),
+        ("site/data/x.txt", f"a,{CANARY},b"),
+        ("site/searchindex.js", json.dumps({"terms": [CANARY.lower()]})),
+        ("site/_static/own.js", f"var x = '{CANARY}'"),
+        ("notebooks/30.ipynb", json.dumps({"text": f"first\n{CANARY}\tlast"})),
+        ("manifest.json", f'"{CANARY}"'),
+    ],
+)
+def test_a_planted_identifier_is_found(report, place, text):
+    (report / place).write_text(f"line one\n{text}\n", encoding="utf-8")
+    assert faults(report, "other-identifier", CANARY) == [f"file {place}, line 2: a client identifier"]
+
+
+def test_an_identifier_inside_a_picture_of_a_page_is_found(report):
+    picture = base64.b64encode(f"<svg><text>{CANARY}</text></svg>".encode()).decode()
+    (report / "site" / "30.html").write_text(f'<img src="data:image/svg+xml;base64,{picture}">', encoding="utf-8")
+    assert faults(report, CANARY) == ["file site/30.html (picture), line 1: a client identifier"]
+
+
+def test_an_identifier_inside_the_zip_is_found(report):
+    with zipfile.ZipFile(report / "site.zip", "w") as archive:
+        archive.writestr("site/30.html", f"<p>{CANARY}</p>")
+    assert faults(report, CANARY) == ["file site.zip: site/30.html, line 1: a client identifier"]
+
+
+@pytest.mark.parametrize("identifier", ["Иванов П.", "O'Brien & Co", "AB_12_cd", "客户一二三四"])
+def test_identifiers_of_any_script_in_html_and_json(report, identifier):
+    import html
+
+    (report / "site" / "30.html").write_text(f"<p>{html.escape(identifier)}</p>", encoding="utf-8")
+    (report / "site" / "searchindex.js").write_text(json.dumps(identifier), encoding="utf-8")
+    assert len(faults(report, identifier)) == 2
+
+
+@pytest.mark.parametrize("identifier", ["12345", "123456", "1234567890", "12345.5", "2016-01-01", "01.02.2016", "abcde", "1e10"])
+def test_short_names_plain_numbers_and_dates_say_nothing(report, identifier):
+    assert not is_distinctive(identifier)
+    (report / "site" / "30.html").write_text(f"<p>{identifier}</p>", encoding="utf-8")
+    assert faults(report, identifier) == []
+
+
+def test_part_of_a_longer_word_is_no_identifier():
+    finder = Finder(["client1", "KG-2016-0001"])
+    assert list(finder.find(b"client12 xclient1 KG-2016-00012")) == []
+    assert list(finder.find(b"client1 (client1)_client1")) == [0, 9, 18]
+
+
+def test_many_identifiers_with_one_beginning_and_several_lengths():
+    finder = Finder([f"CLIENT{n}" for n in range(5000)])
+    assert list(finder.find(b"client clients client 12 CLIENT4999 client77 CLIENT5000")) == [25, 36]
+
+
+def test_no_identifiers_at_all():
+    assert list(Finder([]).find(b"client12345")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("see /home/somebody/data", "a path on this machine"),
+        (r"see C:\Users\somebody", "a path on this machine"),
+        (r'"C:\\Users\\somebody"', "a path on this machine"),
+        ("file:///data/x.csv", "a path on this machine"),
+        ("postgresql://somebody:secret@host/db", "a connection string or password"),
+        ("Server=x;Password=secret;", "a connection string or password"),
+        ("Traceback (most recent call last):", "a Python traceback"),
+    ],
+)
+def test_what_a_machine_leaves_behind_is_found(report, text, what):
+    (report / "site" / "30.html").write_text(f"<p>\n{text}</p>", encoding="utf-8")
+    assert faults(report) == [f"file site/30.html, line 2: {what}"]
+
+
+@pytest.mark.parametrize("text", ["and/or/home", "https://example.org/home/x", "10:30", "a ratio of 3:1", "https://doi.org/10.1093/ije"])
+def test_ordinary_text_is_left_alone(report, text):
+    (report / "site" / "30.html").write_text(f"<p>{text}</p>", encoding="utf-8")
+    assert faults(report) == []
+
+
+def test_places_of_this_machine_are_found(report, tmp_path):
+    (report / "site" / "30.html").write_text(f"<p>{tmp_path}/study</p>", encoding="utf-8")
+    assert "a place or a name of this machine" in faults(report, private=private_texts(tmp_path / "work"))[0]
+
+
+def test_at_most_twenty_faults_are_told(report):
+    write_results(report, *(row("20", "counts", estimate="8") for _ in range(50)))
+    assert len(faults(report)) == 20
