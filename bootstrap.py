@@ -11,6 +11,7 @@ Needs nothing but Python 3.11 to 3.13 and a package index. Standard library only
     python bootstrap.py lock       resolve requirements.lock again (maintainers)
     python bootstrap.py lock-check show that every locked package has a wheel for Windows, macOS and Linux
     python bootstrap.py env        build the environment only
+    python bootstrap.py oatmill    any command of Oatmill: python bootstrap.py oatmill check my-study
 
 Words after the command go to the program it starts: `python bootstrap.py test -k episodes`.
 """
@@ -26,6 +27,7 @@ import sys
 import tempfile
 import time
 import venv
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -125,7 +127,7 @@ def install_locked(python: Path, entries: list[str]) -> None:
         run_pip(python, ["install", *options, "-r", str(part)], progress)
 
 
-def run_pip(python: Path, words: list[str], each_line) -> None:
+def run_pip(python: Path, words: list[str], each_line: Callable[[str], None]) -> None:
     command = [str(python), "-m", "pip", "--disable-pip-version-check", "--no-input", *words]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", env=clean_environment()
@@ -175,7 +177,12 @@ def compile_entries(python: Path, extras: tuple[str, ...], constraints: str = ""
         for extra in extras:
             words += ["--extra", extra]
         text = subprocess.run(
-            [str(python), "-m", "uv", *words], cwd=ROOT, env=clean_environment(), check=True, capture_output=True, text=True
+            [str(python), "-m", "uv", *words],
+            cwd=ROOT,
+            env=clean_environment(),
+            check=True,
+            capture_output=True,
+            encoding="utf-8",
         ).stdout
     entries: dict[str, str] = {}
     name = ""
@@ -222,25 +229,24 @@ def main(words: list[str]) -> int:
         say(__doc__ or "")
         return 0 if command else 2
     check_python()
-    if command == "lab":
-        python = build_environment(ROOT / ".venv-lab", ("run", "lab"))
-        return run(python, "-m", "jupyterlab", "notebooks", *rest)
-    sections = ("run",) if command in ("report", "env", "oatmill") else ("run", "dev")
-    python = build_environment(ROOT / ".venv", sections)
-    actions = {
-        "env": lambda: 0,
-        "report": lambda: run(python, "-m", "oatmill", "report", *(rest or ["data/demo"])),
-        "oatmill": lambda: run(python, "-m", "oatmill", *rest),
-        "test": lambda: run(python, "-m", "pytest", *rest),
-        "check": lambda: run_checks(python, rest),
-        "soak": lambda: run(python, "bench/soak.py", *rest),
-        "bench": lambda: run(python, "bench/bench.py", *rest),
-        "lock": lambda: resolve_lock(python),
-        "lock-check": lambda: check_lock(python),
+    actions: dict[str, Callable[[Path], int]] = {
+        "env": lambda python: run(python, "-m", "oatmill", "--version"),
+        "report": lambda python: run(python, "-m", "oatmill", "report", *(rest or ["data/demo"])),
+        "oatmill": lambda python: run(python, "-m", "oatmill", *rest),
+        "test": lambda python: run(python, "-m", "pytest", *rest),
+        "check": lambda python: run_checks(python, rest),
+        "lab": lambda python: run(python, "-m", "jupyterlab", "notebooks", *rest),
+        "soak": lambda python: run(python, "bench/soak.py", *rest),
+        "bench": lambda python: run(python, "bench/bench.py", *rest),
+        "lock": resolve_lock,
+        "lock-check": check_lock,
     }
     if command not in actions:
-        sys.exit(f"Unknown command: {command}. Known: {', '.join([*actions, 'lab'])}")
-    return actions[command]()
+        sys.exit(f"Unknown command: {command}. Known: {', '.join(actions)}")
+    if command == "lab":
+        return actions[command](build_environment(ROOT / ".venv-lab", ("run", "lab")))
+    sections = ("run",) if command in ("report", "env", "oatmill") else ("run", "dev")
+    return actions[command](build_environment(ROOT / ".venv", sections))
 
 
 if __name__ == "__main__":

@@ -265,7 +265,7 @@ notebooks = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.ste
 def test_there_are_notebooks_numbered_by_chapter():
     names = [path.stem for path in NOTEBOOKS]
     assert names
-    assert [name for name in names if not re.fullmatch(r"[1-9]\d_[a-z][a-z_]*", name)] == []
+    assert [name for name in names if not re.fullmatch(r"[1-9]\d{1,2}_[a-z][a-z0-9_]*", name)] == []
 
 
 @notebooks
@@ -312,7 +312,8 @@ def test_notebook_declares_itself(path):
     about = read_notebook(path)["metadata"]["oatmill"]
     assert about["title"]
     assert about["question"]
-    assert isinstance(about["requires"], dict)
+    choices = about["requires"] if isinstance(about["requires"], list) else [about["requires"]]
+    assert all(isinstance(columns, list) for choice in choices for columns in choice.values())
     assert set(about) <= {"title", "question", "requires", "optional"}
 
 

@@ -201,7 +201,7 @@ def _merged(stays: Stays, of_day: Ints, day: Ints, dose_mg: np.ndarray, carried:
 
 
 def _write(columns: dict[str, np.ndarray], to: Path) -> Path:
-    frame = pd.DataFrame(columns)  # DuckDB finds it by name
+    frame = pd.DataFrame(columns)
     with duckdb.connect() as connection:
         connection.register("part", frame)
         connection.execute(

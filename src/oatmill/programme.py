@@ -47,6 +47,14 @@ class Programme:
     public: bool
 
     @property
+    def years_with_flows(self) -> list[int]:
+        """The years that follow another, both with cumulative and year-end counts."""
+        if not set(COUNTS) <= set(self.frame):
+            return []
+        known = self.frame[list(COUNTS)].dropna().index
+        return [year for year in known if year - 1 in known]
+
+    @property
     def lost(self) -> tuple[str, ...]:
         """Indicators that a confidential source gives and that are not shown: no count stands behind them."""
         return (
@@ -134,11 +142,10 @@ def estimate_flows(programme: Programme) -> Result:
     ------
     NotSupported : no two years in a row have both counts
     """
-    have = [name for name in COUNTS if name in programme.frame]
-    counts = programme.frame[have].dropna() if len(have) == len(COUNTS) else pd.DataFrame()
-    years = [year for year in counts.index if year - 1 in counts.index]
+    years = programme.years_with_flows
     if not years:
         raise NotSupported(_("Stock and flow need cumulative and year-end clients of two years in a row."))
+    counts = programme.frame[list(COUNTS)]
     before = counts.loc[[year - 1 for year in years]].set_index(pd.Index(years))
     now = counts.loc[years]
     flows = pd.DataFrame({"opening": before["clients_year_end"]})
@@ -187,7 +194,7 @@ def estimate_net_exit_rates(flows: pd.DataFrame, programme: Programme) -> Result
     ):
         rows.append(pd.DataFrame({"estimate": 100 * share, "estimand": estimand, "unit": "percent"}))
     frame = pd.concat(rows).fillna({"unit": "per 100 person-years"}).rename_axis("period").reset_index()
-    frame["n"] = frame["period"].map(counts["closing"])
+    frame["n"] = frame["period"].map(counts["closing"]).fillna(0)  # a withheld base withholds the rate
     kind = "indicators" if programme.public else "means"
     frame = frame.assign(population=programme.population)
     return Result(f"{programme.prefix}_net_exit_rates", kind, frame, public=programme.public)  # type: ignore[arg-type]

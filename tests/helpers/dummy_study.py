@@ -15,7 +15,7 @@ from oatmill.run.switch import Places
 
 PIXEL = "PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIHdpZHRoPSI4IiBoZWlnaHQ9IjgiLz4="
 
-HELPERS = '''
+HELPERS = """
 import csv, json, os
 from pathlib import Path
 run = json.loads(Path(os.environ["OATMILL_RUN"]).read_text(encoding="utf-8"))
@@ -42,7 +42,7 @@ def cards(*rows):
     (stage / "cards").mkdir(exist_ok=True)
     named = [dict(zip(("label", "value", "note"), row)) for row in rows]
     (stage / "cards" / f"{page}.json").write_text(json.dumps(named), encoding="utf-8")
-'''
+"""
 
 DOSES = {"doses": ["client_id", "date", "dose_mg"]}
 
@@ -66,8 +66,17 @@ def write_notebook(
 ) -> Path:
     """A notebook with a title, a parameters cell, the helpers, and these cells (text is code)."""
     title = title or page.split("_", 1)[1].replace("_", " ").capitalize()
-    about = {"title": title, "question": f"What about {title.lower()}?", "requires": requires or {}, "optional": optional or {}}
-    first = [markdown(f"# {title}\n\nWho stays?"), code("study_file = None  # None: the demo", "parameters"), code(HELPERS)]
+    about = {
+        "title": title,
+        "question": f"What about {title.lower()}?",
+        "requires": requires or {},
+        "optional": optional or {},
+    }
+    first = [
+        markdown(f"# {title}\n\nWho stays?"),
+        code("study_file = None  # None: the demo", "parameters"),
+        code(HELPERS),
+    ]
     body = [code(cell) if isinstance(cell, str) else cell for cell in cells]
     every = [cell | {"id": f"cell-{number}"} for number, cell in enumerate([*first, *body])]
     spec = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}

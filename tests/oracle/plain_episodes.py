@@ -180,3 +180,26 @@ def plain_exposure(
             last = sum(seen) / len(seen)
         out[day] = (last, not seen)
     return out
+
+
+def plain_outcome(
+    covered: set[int], cut: int, gap: int, window: int | None = None, look_ahead: bool = False
+) -> tuple[int, bool] | None:
+    """(last day at risk, left) of the first episode of one client without missing log, as of A = cut - gap.
+
+    None: started after A. Only days that the rule may look at are looked at.
+    """
+    start, as_of = min(covered), cut - gap
+    if start > as_of:
+        return None
+    whole = window is not None and not look_ahead and start + window - 1 <= cut
+    last_seen = start + window - 1 if whole else cut
+    run = 0
+    for day in range(start, last_seen + 1):
+        run = 0 if day in covered else run + 1
+        if run == gap:
+            time = day - gap - start + 1
+            too_long = window is not None and (time > window if look_ahead else day > start + window - 1)
+            return (window, False) if too_long else (time, True)
+    stop = window if whole else as_of - start + 1
+    return (min(stop, window) if window is not None else stop), False

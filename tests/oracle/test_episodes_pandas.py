@@ -9,6 +9,7 @@ import pytest
 from helpers import dosing
 from oracle import plain_episodes as plain
 
+from oatmill.cohort import build_cohort
 from oatmill.definitions import GAP_GRID
 from oatmill.intervals import build_intervals
 from oatmill.schema import EXIT_REASONS
@@ -78,6 +79,26 @@ def test_the_random_logs_hold_what_they_should():
     assert found["missing_log_days"].sum() >= 40
     assert found["episode"].max() >= 3
     assert set(found["exit_reason"].dropna()) == set(EXIT_REASONS)
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"follow_up_days": 35}, {"follow_up_days": 35, "look_ahead": True}], ids=["cut", "window", "ahead"]
+)
+@pytest.mark.parametrize("gap", [1, 5, 7, 30])
+@pytest.mark.parametrize("cut", [45, 90, 150])
+def test_time_and_event(tmp_path, cut, gap, more):
+    # parts of four clients each, so that no log counts as missing; C is one day for all
+    for seed in range(3):
+        log = random_log(seed, clients=4)
+        log = log[log["day"] <= dosing.absolute(cut)]
+        definitions = dosing.settings(gap, cut, **more)
+        episodes = dosing.built(log, tmp_path, definitions)
+        frame = build_cohort(episodes, None, definitions, dosing.calendar_of(log, tmp_path, definitions)).frame
+        found = {row.client: (row.time, row.event > 0) for row in frame.itertuples()}
+        for client, rows in log.groupby("client"):
+            covered = set(plain.cover(rows.sort_values(["day", "site", "medication"]), [], dosing.absolute(cut)))
+            window, ahead = more.get("follow_up_days"), more.get("look_ahead", False)
+            assert found.get(client) == plain.plain_outcome(covered, dosing.absolute(cut), gap, window, ahead)
 
 
 def exposures(path) -> dict[tuple[int, int], tuple]:

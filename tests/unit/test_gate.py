@@ -135,7 +135,7 @@ def test_kinds_are_read_from_the_results(tmp_path):
     assert read_kinds(tmp_path / "results") == {("30", "curve"): ("curve", False)}
 
 
-# Bytes: canaries
+# Canaries in the bytes
 
 
 CANARY = "KG-2016-0001"
@@ -179,7 +179,9 @@ def test_identifiers_of_any_script_in_html_and_json(report, identifier):
     assert len(faults(report, identifier)) == 2
 
 
-@pytest.mark.parametrize("identifier", ["12345", "123456", "1234567890", "12345.5", "2016-01-01", "01.02.2016", "abcde", "1e10"])
+@pytest.mark.parametrize(
+    "identifier", ["12345", "123456", "1234567890", "12345.5", "2016-01-01", "01.02.2016", "abcde", "1e10"]
+)
 def test_short_names_plain_numbers_and_dates_say_nothing(report, identifier):
     assert not is_distinctive(identifier)
     (report / "site" / "30.html").write_text(f"<p>{identifier}</p>", encoding="utf-8")
@@ -218,7 +220,9 @@ def test_what_a_machine_leaves_behind_is_found(report, text, what):
     assert faults(report) == [f"file site/30.html, line 2: {what}"]
 
 
-@pytest.mark.parametrize("text", ["and/or/home", "https://example.org/home/x", "10:30", "a ratio of 3:1", "https://doi.org/10.1093/ije"])
+@pytest.mark.parametrize(
+    "text", ["and/or/home", "https://example.org/home/x", "10:30", "a ratio of 3:1", "https://doi.org/10.1093/ije"]
+)
 def test_ordinary_text_is_left_alone(report, text):
     (report / "site" / "30.html").write_text(f"<p>{text}</p>", encoding="utf-8")
     assert faults(report) == []

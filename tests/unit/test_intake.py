@@ -43,7 +43,7 @@ def count(intake, check, table="doses"):
 
 def quarantined(folder, table="doses"):
     frame = pd.read_csv(folder / "work" / "rejected" / f"{table}.csv", dtype=str, keep_default_na=False)
-    return list(zip(frame["line"].astype(int), frame["reason"], strict=True))
+    return list(zip(frame["line"].astype(int), frame.iloc[:, -1], strict=True))
 
 
 def test_a_log_is_sorted_summed_and_numbered(tmp_path):
@@ -193,10 +193,8 @@ def test_rows_that_cannot_belong_are_quarantined_with_a_reason(tmp_path):
     ledger = intake.ledger.set_index("table")
     assert ledger.loc["doses", ["rows_read", "rows_kept", "rows_quarantined"]].tolist() == [10, 4, 6]
     assert log_of(intake) == [(0, 1, 600, -1, 0, 0), (0, 2, 1200, -1, 0, 0), (0, 8, 600, -1, 0, 0)]
-    assert {"client_id,date,dose_mg,note,line,reason"} < set(
-        (tmp_path / "work" / "rejected" / "doses.csv").read_text(encoding="utf-8-sig").splitlines()
-    )
     cells = pd.read_csv(tmp_path / "work" / "rejected" / "doses.csv", dtype=str, keep_default_na=False)
+    assert cells.columns.tolist() == ["client_id", "date", "dose_mg", "note", "line", "reason"]
     assert cells["note"].tolist() == ["", "-5", "", "", "a", "'=1"]  # numbers stay, formulas do not run
 
 

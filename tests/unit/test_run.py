@@ -26,7 +26,9 @@ from oatmill.run.switch import finish_switch, start_new, switch
 from oatmill.study import read_study
 
 COUNT = 'release("clients", {"estimand": "clients", "estimate": "9", "unit": "clients"})'
-CURVE = 'release("curve", {"day": "90", "n": "9", "events": "3"}, {"day": "30", "n": "15", "events": "6"}, kind="curve")'
+CURVE = (
+    'release("curve", {"day": "90", "n": "9", "events": "3"}, {"day": "30", "n": "15", "events": "6"}, kind="curve")'
+)
 
 
 @pytest.fixture
@@ -35,7 +37,9 @@ def study(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(report_module, "bundle", lambda: tmp_path / "no-bundle")
     folder = tmp_path / "study"
     write_study(folder)
-    write_notebook(folder / "notebooks", "10_quality", COUNT, requires=DOSES, optional={"clients.sex": "no split by sex"})
+    write_notebook(
+        folder / "notebooks", "10_quality", COUNT, requires=DOSES, optional={"clients.sex": "no split by sex"}
+    )
     write_notebook(folder / "notebooks", "30_retention", CURVE, requires=DOSES)
     write_notebook(folder / "notebooks", "50_registry", "1", requires={"registry": ["client_id", "enrolled"]})
     return folder
@@ -123,7 +127,9 @@ def test_a_report_from_end_to_end(study, tmp_path):
         ("30_retention", "done"),
         ("50_registry", "refused"),
     ]
-    assert made.pages[2].reason == "This study has no `registry.client_id`, `registry.enrolled`, which this chapter needs."
+    assert (
+        made.pages[2].reason == "This study has no `registry.client_id`, `registry.enrolled`, which this chapter needs."
+    )
     assert ran(said) == {"10_quality", "30_retention"}
     held = {path.relative_to(made.folder).as_posix() for path in made.folder.rglob("*") if path.is_file()}
     assert held == {
@@ -155,7 +161,9 @@ def test_manifest_tells_what_made_the_report_but_not_where(study, tmp_path):
     manifest = json.loads(text)
     assert manifest["schema_version"] == 1
     assert manifest["definitions"]["gap_days"] == 14
-    assert [(entry["table"], entry["file"], len(entry["sha256"])) for entry in manifest["inputs"]] == [("doses", "doses.csv", 64)]
+    assert [(entry["table"], entry["file"], len(entry["sha256"])) for entry in manifest["inputs"]] == [
+        ("doses", "doses.csv", 64)
+    ]
     assert {name: entry["state"] for name, entry in manifest["chapters"].items()} == {
         "10_quality": "reduced",
         "30_retention": "done",
@@ -178,8 +186,14 @@ def test_a_kernel_has_the_study_and_an_environment_of_its_own(study, tmp_path):
     for page in ("10_quality", "30_retention"):
         write_notebook(study / "notebooks", page, told)
     made, _said = make(study, tmp_path / "out")
-    shown = [json.loads(page.notebook.read_text(encoding="utf-8"))["cells"][3]["outputs"][0]["text"] for page in made.pages[:2]]
-    assert ["".join(text).strip() for text in shown] == ["10_quality 1 False study.yaml", "30_retention 1 False study.yaml"]
+    shown = [
+        json.loads(page.notebook.read_text(encoding="utf-8"))["cells"][3]["outputs"][0]["text"]
+        for page in made.pages[:2]
+    ]
+    assert ["".join(text).strip() for text in shown] == [
+        "10_quality 1 False study.yaml",
+        "30_retention 1 False study.yaml",
+    ]
     assert "OATMILL_PAGE" not in os.environ
 
 
@@ -274,7 +288,9 @@ def test_debug_keeps_the_full_text_in_work(study, tmp_path):
 
 
 def test_a_log_names_the_lines_of_oatmill(study, tmp_path):
-    write_notebook(study / "notebooks", "10_quality", "from oatmill.schema import TABLES", 'TABLES["doses"].column("x")')
+    write_notebook(
+        study / "notebooks", "10_quality", "from oatmill.schema import TABLES", 'TABLES["doses"].column("x")'
+    )
     with pytest.raises(ChapterFailed):
         make(study, tmp_path / "out")
     log = (places(tmp_path / "out").work / "logs" / "10_quality.log").read_text(encoding="utf-8")
@@ -297,7 +313,9 @@ def test_a_kernel_that_dies_is_a_failure(study, tmp_path):
 
 
 def test_warnings_are_counted_and_neither_logged_nor_published(study, tmp_path):
-    write_notebook(study / "notebooks", "10_quality", 'import warnings; warnings.warn("KG-2016-" + "0001")', requires=DOSES)
+    write_notebook(
+        study / "notebooks", "10_quality", 'import warnings; warnings.warn("KG-2016-" + "0001")', requires=DOSES
+    )
     made, _said = make(study, tmp_path / "out")
     assert made.pages[0].warnings == 1
     assert "UserWarning" not in (made.folder / "notebooks" / "10_quality.ipynb").read_text(encoding="utf-8")
@@ -414,7 +432,9 @@ def test_work_is_private_and_says_so(study, tmp_path):
 
 def test_a_misspelt_parameter_is_refused_with_the_nearest(tmp_path):
     notebook = write_notebook(tmp_path, "10_one", code("gap_days = None", "parameters"))
-    text = notebook.read_text(encoding="utf-8").replace("study_file = None  # None: the demo", "study_file = None\\ngap_days = None")
+    text = notebook.read_text(encoding="utf-8").replace(
+        "study_file = None  # None: the demo", "study_file = None\\ngap_days = None"
+    )
     notebook.write_text(text, encoding="utf-8")
     with pytest.raises(ParameterUnknown) as caught:
         run_notebook(notebook, {"gap_dys": 14}, tmp_path / "run.ipynb")

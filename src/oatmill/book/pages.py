@@ -107,7 +107,14 @@ def _column(column: Column) -> list[str]:
     }  # fmt: skip
     values = ", ".join(markup.code(value) for value in column.allowed) or _bounds(column)
     needed = _("yes") if column.required else ""
-    return [markup.code(column.name), _(column.description), kinds[column.kind], _(column.unit or ""), values, needed]
+    return [
+        markup.code(column.name),
+        _(column.description),
+        kinds[column.kind],
+        _(column.unit) if column.unit else "",
+        values,
+        needed,
+    ]
 
 
 def _bounds(column: Column) -> str:

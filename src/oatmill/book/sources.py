@@ -51,7 +51,9 @@ def config(material: BookMaterial, template: Path) -> dict[str, Any]:
     settings["sphinx"]["config"]["html_theme_options"]["search_bar_text"] = _("Search")
     settings["sphinx"]["config"] |= {"nb_code_prompt_show": _("Show code"), "nb_code_prompt_hide": _("Hide code")}
     if PROFILES[study.disclosure.profile].internal:
-        settings["html"]["announcement"] = _("Not for publication: this report shows exact counts.")
+        settings["sphinx"]["config"]["html_theme_options"]["announcement"] = _(
+            "Not for publication: this report shows exact counts."
+        )
     return settings
 
 

@@ -79,10 +79,12 @@ def init(words: argparse.Namespace) -> int:
 def guess(file: Path) -> Guess:
     """The table that this file's header fits best: most columns found, fewest required ones lacking."""
     header = read_header(file)
-    matches = [_match(file, table, header) for table in TABLES.values()]
-    return max(
-        matches, key=lambda one: (len(one.renamed) + len(one.same) - 3 * len(one.lacking), one.table.name == file.stem)
-    )
+    return max((_match(file, table, header) for table in TABLES.values()), key=_fit)
+
+
+def _fit(one: Guess) -> tuple[int, int, bool]:
+    found = len(one.renamed) + len(one.same)
+    return found - len(one.lacking), found, one.table.name == one.file.stem
 
 
 def _match(file: Path, table: Table, header: Sequence[str]) -> Guess:

@@ -114,10 +114,10 @@ def _risk_table(below: Axes, rows: Sequence[tuple[str, pd.DataFrame]], axes: Axe
 def _label_end(axes: Axes, frame: pd.DataFrame, text: str, colour: str, above: bool) -> None:
     shown = _shown(frame)
     middle = shown.iloc[(shown["day"] - 0.55 * shown["day"].max()).abs().argmin()]
-    offset = (0, 9) if above else (0, -16)
-    axes.annotate(
-        text, (middle["day"], middle["estimate"]), offset, textcoords="offset points", color=colour, fontsize=9.5
-    )
+    # A falling curve leaves room above itself to the right, and below itself to the left.
+    offset, side = ((4, 14), "left") if above else ((-4, -18), "right")
+    where = (middle["day"], middle["estimate"])
+    axes.annotate(text, where, offset, textcoords="offset points", color=colour, fontsize=9.5, ha=side)
 
 
 def _label_levels(axes: Axes, levels: Sequence[str]) -> None:

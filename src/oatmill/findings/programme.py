@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from oatmill.disclosure import Released
+from oatmill.labels import label
+from oatmill.tables.programme import INDICATORS
 from oatmill.text import _, integer, number, percent
 
 
@@ -127,11 +131,17 @@ def _reach(reach: Released) -> str:
     )
 
 
-def findings_own_programme(rates: Released, lost: list[str]) -> list[str]:
+def findings_own_programme(rates: Released | None, lost: Sequence[str]) -> list[str]:
     """The study's own programme: its net exits, and what a confidential table cannot show."""
-    net = _by_year(rates, "net_exit_rate")
+    net = pd.Series(dtype=float) if rates is None else _by_year(rates, "net_exit_rate")
     sentences = []
-    if len(net):
+    if net.empty:
+        sentences.append(
+            _(
+                "No net exits: they need cumulative and year-end clients of two years in a row, and enough of them to show."
+            )
+        )
+    else:
         sentences.append(
             _(
                 "Your programme: {first} net exits (exits less returns) per 100 person-years in {start}, {end} in {last}.",
@@ -146,7 +156,7 @@ def findings_own_programme(rates: Released, lost: list[str]) -> list[str]:
             _(
                 "Not shown, because a percentage or ratio without its counts cannot be made safe: {names}. Mark the source as "
                 "public if these figures are published.",
-                names=", ".join(lost),
+                names=", ".join(label(INDICATORS, name) for name in lost),
             )
         )
     return sentences

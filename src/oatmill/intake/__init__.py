@@ -7,6 +7,7 @@ that a dosing log of many millions of rows never becomes a frame.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -123,6 +124,7 @@ def _database(folder: Path, threads: int | None) -> Iterator[duckdb.DuckDBPyConn
 def _remove(path: Path) -> None:
     for file in (path, path.with_name(path.name + ".wal")):
         file.unlink(missing_ok=True)
+    shutil.rmtree(path.with_name(path.name + ".tmp"), ignore_errors=True)  # what did not fit into memory
 
 
 def _load(con: duckdb.DuckDBPyConnection, study: Study, layouts: dict[str, Layout], folder: Path) -> None:

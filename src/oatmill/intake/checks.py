@@ -46,14 +46,11 @@ def check_table(con: duckdb.DuckDBPyConnection, layout: Layout, definitions: Def
 def check_log(
     con: duckdb.DuckDBPyConnection, layout: Layout, definitions: Definitions, clients: Layout | None
 ) -> list[Check]:
-    """The checks of the dosing log. Needs `log` and `log_days` of `write_doses`."""
+    """The checks of the dosing log. Needs `log_total` of `write_doses`."""
     source = kept(layout)
-    day = "(SELECT client, day, sum(n) AS n, count(DISTINCT site) AS sites FROM log_days GROUP BY ALL)"
     checks = [
         ("dose_zero", _("the dose is zero or negative: the row covers no day"), f"{source} WHERE dose_mg <= 0"),
         ("dose_blank", _blank_rule(definitions), f"{source} WHERE dose_mg IS NULL"),
-        ("day_summed", _("client and day with several rows, their doses summed"), f"{day} WHERE n > 1"),
-        ("day_two_sites", _("client and day with doses at two sites"), f"{day} WHERE sites > 1"),
     ]
     dose = daily_dose(layout, definitions)
     finer = _("the dose is finer than 0.1 mg a day and was rounded")
@@ -68,7 +65,12 @@ def check_log(
     elif site_from_clients(layout, clients):
         words = _("the log names no site: each row takes the site of its client")
         checks.append(("site_from_clients", words, source))
-    return [Check("doses", check, "warn", rule, count(con, rows)) for check, rule, rows in checks]
+    summed, two_sites = con.execute("SELECT summed, two_sites FROM log_total").fetchone() or (0, 0)
+    return [
+        *(Check("doses", check, "warn", rule, count(con, rows)) for check, rule, rows in checks),
+        Check("doses", "day_summed", "warn", _("client and day with several rows, their doses summed"), summed),
+        Check("doses", "day_two_sites", "warn", _("client and day with doses at two sites"), two_sites),
+    ]
 
 
 def check_links(con: duckdb.DuckDBPyConnection, layouts: Mapping[str, Layout]) -> list[Check]:
@@ -111,12 +113,13 @@ def log_facts(con: duckdb.DuckDBPyConnection, layout: Layout) -> dict[str, int]:
         "SELECT min(day), max(day), count(DISTINCT client), sum(n) FILTER (dose_dmg IS NULL) FROM log_days"
     ).fetchone()
     first, last, clients, unknown = row or (None, None, 0, 0)
+    (client_days,) = con.execute("SELECT client_days FROM log_total").fetchone() or (0,)
     return {
         "log_first_day": first,
         "log_last_day": last,
         "n_clients_log": clients,
         "dose_rows": written,
-        "client_days": count(con, "(SELECT DISTINCT client, day FROM log_days)"),
+        "client_days": client_days,
         "rows_summed_away": log - written,
         "rows_not_covering": count(con, kept(layout)) - log,
         "rows_dose_unknown": int(unknown or 0),

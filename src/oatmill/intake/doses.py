@@ -28,7 +28,8 @@ def write_doses(
 
     A row covers its day when its dose is above 0, or blank under `blank_dose: covered`. Different rows of one
     client, day, site and medication are summed (the supply to take home is the longest of theirs; an unknown
-    dose makes the sum unknown). Needs the tables `numbers` (raw, client) and `site_numbers` (code, site).
+    dose makes the sum unknown). Needs the tables `numbers` (raw, client) and `site_numbers` (code, site); leaves
+    `log` (rows that cover), `log_days` (as written, `n` rows in each) and `log_total` (counts of client and day).
 
     Parameters
     ----------
@@ -38,6 +39,12 @@ def write_doses(
     con.execute(
         "CREATE TABLE log_days AS SELECT client, day, site, medication, count(*) AS n, max(take_home_days) AS take_home_days, "
         "CASE WHEN count(dose_dmg) = count(*) THEN sum(dose_dmg) END AS dose_dmg FROM log GROUP BY ALL"
+    )
+    # One pass over client and day for every count that needs it: grouping is what takes time in a long log.
+    con.execute(
+        "CREATE TABLE log_total AS SELECT count(*) AS client_days, count(*) FILTER (n > 1) AS summed, "
+        "count(*) FILTER (first_site <> last_site) AS two_sites FROM (SELECT client, day, sum(n) AS n, "
+        "min(nullif(site, -1)) AS first_site, max(nullif(site, -1)) AS last_site FROM log_days GROUP BY ALL)"
     )
     con.execute(
         "COPY (SELECT client, day, dose_dmg::INTEGER AS dose_dmg, site, medication, take_home_days FROM log_days "

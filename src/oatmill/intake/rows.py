@@ -126,7 +126,9 @@ def write_rejected(con: duckdb.DuckDBPyConnection, layout: Layout, words: dict[s
     # With a byte-order mark, so that Excel shows Cyrillic and Chinese as they are.
     with path.open("w", encoding="utf-8-sig", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow([*map(neutral, layout.file.header), _("line"), _("reason")])
+        header = layout.file.header
+        added = [f"{word} (oatmill)" if word in header else word for word in (_("line"), _("reason"))]
+        writer.writerow([*map(neutral, header), *added])
         while batch:
             for row, reason, *texts in batch:
                 # Broken lines stop the intake, so the line follows from the row.

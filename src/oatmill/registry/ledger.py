@@ -73,18 +73,19 @@ def build_ledger_from_spells(
     if not len(kept):
         raise NotSupported(_("The registry holds no spell that begins on or before the data cut."))
     last = np.where(last > end, OPEN, last)
-    entered = _categories(kept, "enrolment_type", ENROLMENT_TYPES)
-    left = _categories(kept, "exit_reason", EXIT_REASONS)
-    rows = []
-    for period, start, stop in _periods(int(first.min()), end, every):
-        came, went = (start <= first) & (first <= stop), (start <= last) & (last <= stop)
-        row: dict[str, Any] = {"period": period, "days": stop - start + 1, "opening": _stock(first, last, start - 1)}
-        row |= {f"{ENTERED}{kind}": int((came & (entered == kind)).sum()) for kind in (*ENROLMENT_TYPES, "unknown")}
-        row |= {f"{LEFT}{reason}": int((went & (left == reason)).sum()) for reason in (*EXIT_REASONS, "unknown")}
-        covered = np.minimum(last, stop) - np.maximum(first, start) + 1
-        person_years = covered[covered > 0].sum() / DAYS_PER_YEAR
-        rows.append({**row, "closing": _stock(first, last, stop), "person_years": person_years})
-    ledger = _balanced(pd.DataFrame(rows))
+    periods = _periods(int(first.min()), end, every)
+    starts, stops = periods["first_day"].to_numpy(), periods["last_day"].to_numpy()
+    ended = last < OPEN
+    ledger = periods.assign(days=stops - starts + 1, opening=_stock(first, last, starts - 1)).join(
+        [
+            _by_period(starts, first, _categories(kept, "enrolment_type", ENROLMENT_TYPES), ENTERED),
+            _by_period(starts, last[ended], _categories(kept[ended], "exit_reason", EXIT_REASONS), LEFT),
+        ]
+    )
+    ledger["closing"] = _stock(first, last, stops)
+    person_days = _person_days(first, last, stops) - _person_days(first, last, starts - 1)
+    ledger["person_years"] = person_days / DAYS_PER_YEAR
+    ledger = _balanced(ledger.drop(columns=["first_day", "last_day"]))
     overlapping = _overlapping(kept["client"], first, last)
     ledger.attrs = {"backwards": int(backwards.sum()), "after_cut": int(late.sum()), "overlapping": overlapping}
     return ledger
@@ -120,20 +121,42 @@ def _days(spells: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return spells["enrolled_day"].to_numpy(np.int64), last
 
 
-def _stock(first: np.ndarray, last: np.ndarray, day: int) -> int:
-    return int(((first <= day) & (day < last)).sum())
+def _stock(first: np.ndarray, last: np.ndarray, days: np.ndarray) -> np.ndarray:
+    """Spells in treatment at the end of each day: first day <= day < last day."""
+    begun, gone = (np.searchsorted(np.sort(each), days, side="right") for each in (first, last))
+    return begun - gone
 
 
-def _categories(spells: pd.DataFrame, column: str, known: tuple[str, ...]) -> np.ndarray:
-    values = spells[column] if column in spells else pd.Series("unknown", index=spells.index)
-    return values.where(values.isin(known), "unknown").to_numpy(object)
+def _person_days(first: np.ndarray, last: np.ndarray, days: np.ndarray) -> np.ndarray:
+    """Days in treatment up to and including each day: days since each start, less those after each end."""
+    total = np.zeros(len(days))
+    for ends, shift, sign in ((first, 1, 1), (last[last < OPEN], 0, -1)):
+        n = np.searchsorted(np.sort(ends), days + shift, side="left")  # begun by that day, or gone before it
+        before = np.concatenate([[0], np.cumsum(np.sort(ends))])[n]
+        total += sign * (n * (days + shift) - before)
+    return total
 
 
-def _periods(first: int, last: int, every: str) -> list[tuple[str, int, int]]:
-    """(name, first day, last day) of each calendar period; the last one stops at the data cut."""
+def _categories(spells: pd.DataFrame, column: str, known: tuple[str, ...]) -> pd.Categorical:
+    """The column's values, those that are missing or not known as `unknown`."""
+    values = spells[column] if column in spells else pd.Series(None, index=spells.index, dtype=object)
+    codes = pd.Categorical(values, categories=known).codes
+    return pd.Categorical.from_codes(np.where(codes < 0, len(known), codes), [*known, "unknown"])
+
+
+def _by_period(starts: np.ndarray, days: np.ndarray, kinds: pd.Categorical, prefix: str) -> pd.DataFrame:
+    """How many of each kind fall in each period."""
+    cells = (np.searchsorted(starts, days, side="right") - 1) * len(kinds.categories) + kinds.codes
+    counts = np.bincount(cells, minlength=len(starts) * len(kinds.categories)).reshape(len(starts), -1)
+    return pd.DataFrame(counts, columns=[f"{prefix}{kind}" for kind in kinds.categories])
+
+
+def _periods(first: int, last: int, every: str) -> pd.DataFrame:
+    """`period`, `first_day` and `last_day` of each calendar period; the last one stops at the data cut."""
     zero = pd.Timestamp(0)
     found = pd.period_range(zero + pd.Timedelta(days=first), zero + pd.Timedelta(days=last), freq=every)
-    return [(str(p), (p.start_time - zero).days, min((p.end_time - zero).days, last)) for p in found]
+    starts, stops = (found.start_time - zero).days, (found.end_time - zero).days
+    return pd.DataFrame({"period": found.astype(str), "first_day": starts, "last_day": np.minimum(stops, last)})
 
 
 def _overlapping(client: pd.Series, first: np.ndarray, last: np.ndarray) -> int:
@@ -210,5 +233,6 @@ def estimate_registry_rates(counts: pd.DataFrame, person_time: pd.DataFrame, *, 
         for row in left[left["level"] == level].to_dict("records"):
             rate = rate_per_100_person_years(row["estimate"], row["estimate_time"])
             rows.append({"estimand": estimand, "period": row["period"], "n": row["n_time"], **rate})
+    frame = pd.DataFrame(rows).fillna({"n": 0})  # a base that is withheld withholds the rate
     same = {"population": "registry", "unit": "per 100 person-years"}
-    return Result("registry_rates", "means", pd.DataFrame(rows).assign(**same), public=public)
+    return Result("registry_rates", "means", frame.assign(**same), public=public)

@@ -107,7 +107,7 @@ class Clinic:
         """Titration in steps, later changes of the maintenance dose, tapers."""
         u, free = self.rng.random((2, idx.size)), (self.taper[idx] == 0) & (self.supply[idx] == 0)
         change = free & (d > 60) & (u[0] < model.CHANGE)
-        by = np.asarray((-10.0, -5.0, 5.0, 5.0, 10.0, 10.0))[np.floor(6 * u[1]).astype(np.int64)]
+        by = np.asarray(model.CHANGES)[np.floor(len(model.CHANGES) * u[1]).astype(np.int64)]
         self.target[idx[change]] = np.clip(self.target[idx[change]] + by[change], model.LOWEST, model.HIGHEST)
         due = free & (d > 1) & ((d - 1) % model.STEP_EVERY == 0)
         who = idx[due]

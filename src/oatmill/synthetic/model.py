@@ -52,7 +52,8 @@ SITE_MEAN, SITE_SD, CLIENT_SD, INJECTING_MORE = 56.0, 8.0, 18.0, 4.0
 FIRST_DOSES = (20.0, 25.0, 30.0)
 LOWEST, HIGHEST = 15.0, 180.0
 STEP_EVERY = 3  # days
-CHANGE = 1 / 110  # chance a day of a new maintenance dose after day 60
+CHANGE = 1 / 110  # chance a day of a new maintenance dose after day 60 ...
+CHANGES = (-10.0, -10.0, -5.0, 5.0, 10.0, 10.0, 10.0, 10.0)  # ... by one of these
 
 # Attendance.
 MISS, MISS_SIGMA, LONGEST_RUN = 0.014, 0.6, 20

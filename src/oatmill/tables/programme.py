@@ -195,7 +195,9 @@ def table_december(december: Released, rates: Released) -> Table:
     ]
     caption = _("Does the reported retention fit the counts?")
     frame = pd.DataFrame(rows)
-    return make_table([december, rates], frame, name="china_december", caption=caption, headings=headings, notes=notes)
+    return make_table(
+        [december, rates], frame, name=f"{_prefix(december)}_december", caption=caption, headings=headings, notes=notes
+    )
 
 
 def _verdict(row: pd.Series) -> str:

@@ -246,7 +246,9 @@ def table_registry_ledger(ledger: Released, rates: Released) -> Table:
     }
     notes = [text(integer(_fault(ledger, name))) for name, text in _FAULTS.items() if _fault(ledger, name) > 0]
     notes.append(_("Residual: opening + enrolled - left - closing before rounding; it is shown, never spread."))
-    caption = _("Ledger of the registry (enrolment spells)")
+    if len(ledger.where(estimand="after_cut")):
+        notes.append(_("Spells as recorded; the last period ends with the data."))
+    caption = _("Ledger of the registry")
     return make_table(
         [ledger, rates], pd.DataFrame(rows), name="registry_ledger", caption=caption, headings=headings, notes=notes
     )
