@@ -10,6 +10,7 @@ import each other. The architecture test reads the order here.
     profiles        disclosure profiles, read from one commented data file
     study           the study file -> a frozen Study
     store           stations on disk, fingerprints, keys
+    synthetic       a programme of invented clients whose truth is known
     intake          a file -> a validated table and quarantined rows
     published       figures copied from papers, read exactly as they stand there
     episodes        dosing log -> treatment episodes by the gap rule
@@ -33,7 +34,6 @@ import each other. The architecture test reads the order here.
     gate            scans everything that would be published
     run             which notebooks can run on this data; run them
     book            executed notebooks -> site
-    synthetic       a programme of invented clients whose truth is known
     cli             the command `oatmill`
 """
 

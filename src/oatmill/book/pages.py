@@ -30,17 +30,27 @@ def landing_page(material: BookMaterial) -> str:
     if study.subtitle:
         parts.append(f"*{markup.plain(study.subtitle)}*\n")
     if study.programme_name:
-        parts.append(f"{markup.plain(study.programme_name)}\n")
+        parts.append(_("Programme: {name}", name=markup.plain(study.programme_name)) + "\n")
     if study.authors:
         parts.append(markup.plain(", ".join(study.authors)) + "\n")
     if synthetic_tables(study):
         parts.append(markup.banner(synthetic_text()))
-    parts.append(markup.cards(read_cards(material.stage / "cards", material.pages)))
+    parts.append(_cards(material))
     parts.append("## " + _("Questions and chapters") + "\n")
     parts.append(_chapter_table(material.pages))
     parts.append("## " + _("How to read this report") + "\n")
     parts.append(_reading(study))
     return "\n".join(filter(None, parts))
+
+
+def _cards(material: BookMaterial) -> str:
+    """The study's own key numbers, and below them those of chapters that only repeat published figures."""
+    own = [page for page in material.pages if page.capability.chapter.tables & set(material.study.sources)]
+    others = [page for page in material.pages if page not in own]
+    folder = material.stage / "cards"
+    published = markup.cards(read_cards(folder, others))
+    heading = f"**{_('From published figures, not from this study')}**\n\n" if published else ""
+    return markup.cards(read_cards(folder, own)) + "\n" + heading + published
 
 
 def read_cards(folder: Path, pages: Iterable[Page]) -> list[dict[str, str]]:
@@ -85,7 +95,8 @@ def capabilities_page(capabilities: Iterable[Capability]) -> str:
         loses = "; ".join(f"{markup.code(place)}: {markup.plain(_(loss))}" for place, loss in capability.loses)
         rows.append([markup.plain(capability.chapter.title), states[capability.state], lacks, loses])
     header = [_("Chapter"), _("Can run"), _("Columns it needs and lacks"), _("Columns that would add something")]
-    return f"# {_('What this data can answer')}\n\n" + markup.table(header, rows)
+    lead = _("Each chapter says which tables and columns it needs, and what it loses without others.")
+    return f"# {_('What this data can answer')}\n\n{lead}\n\n" + markup.table(header, rows)
 
 
 def dictionary_page(study: Study) -> str:

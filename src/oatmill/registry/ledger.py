@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -139,9 +139,8 @@ def _person_days(first: np.ndarray, last: np.ndarray, days: np.ndarray) -> np.nd
 
 def _categories(spells: pd.DataFrame, column: str, known: tuple[str, ...]) -> pd.Categorical:
     """The column's values, those that are missing or not known as `unknown`."""
-    values = spells[column] if column in spells else pd.Series(None, index=spells.index, dtype=object)
-    codes = pd.Categorical(values, categories=known).codes
-    return pd.Categorical.from_codes(np.where(codes < 0, len(known), codes), [*known, "unknown"])
+    values = spells[column] if column in spells else pd.Series("unknown", index=spells.index)
+    return pd.Categorical(values.where(values.isin(known), "unknown"), categories=[*known, "unknown"])
 
 
 def _by_period(starts: np.ndarray, days: np.ndarray, kinds: pd.Categorical, prefix: str) -> pd.DataFrame:
