@@ -40,11 +40,13 @@ class Cohort:
     frame : one row per client, sorted by client
     attrition : the steps; the first counts all clients
     by_cause : whether exits may be analysed by cause (assessed as of C - max(G, exit_link_days))
+    recorded : ends are recorded, not inferred from a gap
     """
 
     frame: pd.DataFrame
     attrition: tuple[Step, ...]
     by_cause: bool = False
+    recorded: bool = False
 
     def without(self, drop: pd.Series | np.ndarray, step: str, reason: str) -> Cohort:
         """The cohort without these rows; the step is noted, also where it removes nobody."""
@@ -234,7 +236,7 @@ def build_cohort_from_episodes(table: pd.DataFrame, definitions: Definitions) ->
     """
     _check_spells(table)
     everyone = Step("clients", int(table["client"].nunique()), 0, _("Clients with a treatment spell"))
-    cohort = replace(require_first_spell(Cohort(table, (everyone,), by_cause=True)), by_cause=True)
+    cohort = require_first_spell(Cohort(table, (everyone,), by_cause=True, recorded=True))
     dated = "start_day" in table and bool(table["start_day"].notna().any())
     frame = _dated_spells(cohort.frame, definitions) if dated else _counted_spells(cohort.frame)
     cohort = replace(cohort, frame=frame)

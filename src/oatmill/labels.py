@@ -56,6 +56,12 @@ LEVELS: Labels = {
 }
 
 
+def label_of_rule(definition: str) -> str:
+    """How ends are known, as the part behind the bar of a definition says (`ret_km|gap30`): a gap in days, or a record."""
+    ends = definition.partition("|")[2]
+    return _("gap of {days} days", days=ends.removeprefix("gap")) if ends.startswith("gap") else _("recorded end")
+
+
 def label(labels: Labels, code: str) -> str:
     """The reader's name of a code; the code itself, without underscores, where it has none."""
     return labels[code]() if code in labels else code.replace("_", " ")

@@ -52,7 +52,8 @@ def estimate_retention(
     """
     frame = _enough(cohort.frame)
     levels: Sequence[str | None] = [None] if group is None else sorted(frame[group].dropna().unique())
-    rule = f"{'ret_km_net' if net else 'ret_km'}|gap{definitions.gap_days}"
+    ends = "recorded" if cohort.recorded else f"gap{definitions.gap_days}"
+    rule = f"{'ret_km_net' if net else 'ret_km'}|{ends}"
     parts = []
     for level in levels:
         part = frame if level is None else frame[frame[group] == level]
@@ -63,7 +64,7 @@ def estimate_retention(
     rows = pd.concat(parts, ignore_index=True)
     name = "retention_net" if net else "retention" if group is None else f"retention_by_{group}"
     same = {"estimand": "retention", "population": "starters", "definition": rule, "unit": "probability"}
-    return Result(f"{name}_gap{definitions.gap_days}", "curve", rows.assign(**same))
+    return Result(f"{name}_{ends}", "curve", rows.assign(**same))
 
 
 def estimate_fixed_retention(cohort: Cohort, definitions: Definitions) -> Result:
@@ -120,7 +121,7 @@ def estimate_exits(cohort: Cohort, definitions: Definitions) -> Result:
     same = {
         "estimand": "clients",
         "population": "starters",
-        "definition": f"exit_reason|gap{definitions.gap_days}",
+        "definition": "exit_reason|recorded" if cohort.recorded else f"exit_reason|gap{definitions.gap_days}",
         "group": "exit_reason",
         "unit": "clients",
     }

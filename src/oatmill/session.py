@@ -102,12 +102,26 @@ class Session:
         return table in self.study.sources
 
     @property
+    def has_log(self) -> bool:
+        """Whether there is a dosing log; without one treatment spells are as recorded."""
+        return self.has("doses")
+
+    @property
+    def _clients(self) -> pd.DataFrame | None:
+        return self.intake.tables.get("clients")
+
+    @property
+    def _spells(self) -> pd.DataFrame:
+        if not self.has("episodes"):
+            raise NotSupported(_("This study has neither a dosing log nor a table of treatment episodes."))
+        return self.intake.tables["episodes"]
+
+    @property
     def covariates(self) -> list[str]:
-        """The study's covariates that its clients table has."""
-        clients = self.intake.tables.get("clients")
-        if clients is None:
-            return []
-        known = {*clients.columns, *(["age"] if "birth_date_day" in clients else [])}
+        """The study's covariates that its tables have."""
+        tables = [self.intake.tables.get(name) for name in ("clients", "episodes")]
+        known = {column for table in tables if table is not None for column in table.columns}
+        known |= {"age"} if "birth_date_day" in known else set()
         return [name for name in self.study.covariates if name in known]
 
     # Stations, in the order of the data's path.
@@ -175,10 +189,12 @@ class Session:
 
     def cohort(self, gap_days: int | None = None) -> Cohort:
         """Starters' first episodes with their outcome and covariates, and the attrition on the way there."""
-        from oatmill.cohort import build_cohort
+        from oatmill.cohort import add_covariates, build_cohort, build_cohort_from_episodes
 
+        if not self.has_log:
+            return add_covariates(build_cohort_from_episodes(self._spells, self.definitions), self._clients)
         definitions = self.with_gap(gap_days) if gap_days else self.definitions
-        return build_cohort(self.episodes(gap_days), self.intake.tables.get("clients"), definitions, self.calendar)
+        return build_cohort(self.episodes(gap_days), self._clients, definitions, self.calendar)
 
     def intervals(self) -> Path:
         """Runs of equal lagged dose of the cohort, (start, stop], on disk."""

@@ -144,6 +144,17 @@ def test_a_date_format_that_is_none(tmp_path):
     assert "the value of `sources.doses.date_format` is not allowed" in report
 
 
+@pytest.mark.parametrize("delimiter", [";;", '"', ""])
+def test_a_delimiter_that_is_none(tmp_path, delimiter):
+    report = refused(tmp_path, StudyInvalid, {"doses": LOG}, doses={"delimiter": delimiter})
+    assert "the value of `sources.doses.delimiter` is not allowed" in report
+
+
+def test_a_header_with_an_open_quote(tmp_path):
+    report = refused(tmp_path, FileMissing, {"doses": '"client_id,date,dose_mg\n' + "1,2020-01-01,60\n" * 20_000})
+    assert "file doses.csv, line 1: the header cannot be read as a row of names" in report
+
+
 def test_a_blank_dose_must_be_explained(tmp_path):
     report = refused(tmp_path, ValuesWrong, {"doses": LOG + "1,2020-01-02,\n,,\n"})
     assert "line 3, column dose_mg: 1 dose is blank (line 3)" in report

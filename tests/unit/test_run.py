@@ -427,6 +427,13 @@ def test_work_is_private_and_says_so(study, tmp_path):
         assert work.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.skipif(os.name != "posix", reason="rights of files are those of POSIX")
+def test_a_web_server_can_read_what_is_published(study, tmp_path):
+    made, _said = make(study, tmp_path / "out")
+    assert {path.stat().st_mode & 0o777 for path in made.folder.rglob("*") if path.is_file()} == {0o644}
+    assert {path.stat().st_mode & 0o777 for path in [made.folder, *made.folder.rglob("*")] if path.is_dir()} == {0o755}
+
+
 # By hand
 
 

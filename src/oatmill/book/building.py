@@ -16,6 +16,7 @@ from oatmill.text import _
 
 _MATHJAX = ("tex-chtml.js", "output/chtml/fonts", "input/tex/extensions")
 _DATA_LINK = re.compile(r'href="(data/[^"]+)"')
+_FILE_LINK = re.compile(r'<a\b([^>]*?)\shref="(?!#|https?:|mailto:)[^"]*"')
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 
@@ -121,9 +122,16 @@ def build_pdf(folder: Path, target: Path, log: Path) -> None:
             cure=_("Install one or set OATMILL_CHROMIUM to its program file; without --pdf the report needs none."),
         )
     page = build_site(folder, log, "singlehtml") / "index.html"
+    _unlink_files(page)
     with tempfile.TemporaryDirectory() as profile:
         quiet = ["--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--no-sandbox"]
         words = [*quiet, f"--user-data-dir={profile}", "--no-pdf-header-footer", f"--print-to-pdf={target}"]
         subprocess.run([chromium, *words, page.as_uri()], check=False, capture_output=True, timeout=180)
     if not target.is_file():
         raise BookFailed(_("Chromium could not print the book."))
+
+
+def _unlink_files(page: Path) -> None:
+    """Take links to files off a page: Chromium would write where they stand on this machine into the PDF."""
+    text = _FILE_LINK.sub(r"<a\1", page.read_text(encoding="utf-8"))
+    page.write_text(text, encoding="utf-8")

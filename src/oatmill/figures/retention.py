@@ -11,20 +11,21 @@ from matplotlib.axes import Axes
 
 from oatmill.disclosure import Released
 from oatmill.figures import GREY, PALETTE, Plot, make_plot, themed
-from oatmill.labels import LEVELS, label
-from oatmill.text import _, integer, number, percent
+from oatmill.labels import LEVELS, label, label_of_rule
+from oatmill.text import _, integer, percent
 
 
 @themed
-def plot_retention(primary: Released, co_primary: Released) -> Plot:
+def plot_retention(primary: Released, co_primary: Released | None = None) -> Plot:
     """Retention by the primary definition with interval and numbers at risk; the co-primary one as a thin line."""
     figure, (axes, below) = plt.subplots(2, 1, figsize=(7.5, 5.6), height_ratios=[9, 1])
-    first, second = primary.frame, co_primary.frame
+    first = primary.frame
     _draw_curve(axes, first, PALETTE[0], interval=True)
-    _draw_curve(axes, second, PALETTE[1], interval=False)
     last = _last_day(first)
-    _label_end(axes, first, _gap_label(first), PALETTE[0], above=True)
-    _label_end(axes, second, _gap_label(second), PALETTE[1], above=False)
+    _label_curve(axes, first, PALETTE[0], above=True)
+    if co_primary is not None:
+        _draw_curve(axes, co_primary.frame, PALETTE[1], interval=False)
+        _label_curve(axes, co_primary.frame, PALETTE[1], above=False)
     horizons = _shown(first[first["term"] == "horizon"])
     axes.plot(horizons["day"], horizons["estimate"], "o", color=PALETTE[0], markersize=5)
     _dress(axes, last, _("Share of starters still in treatment"))
@@ -35,7 +36,9 @@ def plot_retention(primary: Released, co_primary: Released) -> Plot:
         "Kaplan-Meier retention of starters' first episode with 95% interval (log-log); dots mark the printed days; "
         "below, the number of starters at risk."
     )
-    return make_plot([primary, co_primary], figure, name="retention", caption=caption, alt=alt)
+    return make_plot(
+        [primary, *([co_primary] if co_primary else [])], figure, name="retention", caption=caption, alt=alt
+    )
 
 
 @themed
@@ -111,7 +114,8 @@ def _risk_table(below: Axes, rows: Sequence[tuple[str, pd.DataFrame]], axes: Axe
             below.text(-0.04 * width, height, level, ha="right", va="center", fontsize=9, color=PALETTE[line])
 
 
-def _label_end(axes: Axes, frame: pd.DataFrame, text: str, colour: str, above: bool) -> None:
+def _label_curve(axes: Axes, frame: pd.DataFrame, colour: str, above: bool) -> None:
+    text = label_of_rule(frame["definition"].iloc[0])
     shown = _shown(frame)
     middle = shown.iloc[(shown["day"] - 0.55 * shown["day"].max()).abs().argmin()]
     # A falling curve leaves room above itself to the right, and below itself to the left.
@@ -126,11 +130,6 @@ def _label_levels(axes: Axes, levels: Sequence[str]) -> None:
         for colour, level in zip(PALETTE, levels, strict=False)
     ]
     axes.legend(handles=handles, loc="upper right", ncols=min(len(levels), 3))
-
-
-def _gap_label(frame: pd.DataFrame) -> str:
-    gap = frame["definition"].iloc[0].split("gap")[-1]
-    return _("gap of {days} days", days=number(float(gap), 0))
 
 
 def _shown(frame: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from oatmill.disclosure import Released
 from oatmill.text import _, integer, percent
 
 
-def findings_retention(primary: Released, co_primary: Released, net: Released) -> list[str]:
+def findings_retention(primary: Released, co_primary: Released | None, net: Released) -> list[str]:
     """What a reader must take home: retention by the primary definition, and how much the definition matters."""
     sentences = []
     for day, name in _printed(primary):
@@ -20,7 +20,8 @@ def findings_retention(primary: Released, co_primary: Released, net: Released) -
                 high=percent(row["upper"]),
             )
         )
-    return [*sentences, *_gap_sentence(primary, co_primary), *_net_sentence(primary, net)]
+    other_gap = _gap_sentence(primary, co_primary) if co_primary else []
+    return [*sentences, *other_gap, *_net_sentence(primary, net)]
 
 
 def cards_retention(primary: Released) -> list[tuple[str, str, str]]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from oatmill.errors import Fault
+from oatmill.errors import Fault, StudyInvalid
 from oatmill.intake import sql
 from oatmill.study import Source, Study
 from oatmill.text import _, integer, ngettext
@@ -66,6 +66,7 @@ def open_file(study: Study, table: str) -> DataFile:
     Raises
     ------
     Unreadable : there is no such file, or it is not a text of rows and columns
+    StudyInvalid : the study file gives a delimiter that is not one character
     """
     source, path = study.sources[table], study.path_of(table)
     try:
@@ -77,8 +78,13 @@ def open_file(study: Study, table: str) -> DataFile:
         cure = _("Save the sheet from Excel as `CSV UTF-8` and name that file in the study file.")
         raise Unreadable(Fault(_("the file is a workbook, not a CSV file"), file=source.file, cure=cure))
     text = _decode(head, source)
-    delimiter = source.delimiter or _delimiter(text)
-    header = next(csv.reader(io.StringIO(text), delimiter=delimiter), [])
+    _check_delimiter(source, table)
+    try:
+        delimiter = source.delimiter or _delimiter(text)
+        header = next(csv.reader(io.StringIO(text), delimiter=delimiter), [])
+    except csv.Error:
+        what = _("the header cannot be read as a row of names")
+        raise Unreadable(Fault(what, file=source.file, row=1, cure=_whole_file_cure())) from None
     return DataFile(table, source, path, tuple(cell.strip() for cell in header), delimiter)
 
 
@@ -164,6 +170,14 @@ def _broken_lines(con: duckdb.DuckDBPyConnection, file: DataFile) -> list[Fault]
 def _delimiter(text: str) -> str:
     """The delimiter that cuts the header into most cells; the comma where none cuts it."""
     return max(DELIMITERS, key=lambda mark: len(next(csv.reader(io.StringIO(text), delimiter=mark), [])))
+
+
+def _check_delimiter(source: Source, table: str) -> None:
+    if source.delimiter is None or (len(source.delimiter) == 1 and source.delimiter not in '"\r\n'):
+        return
+    what = _("the value of `{key}` is not allowed", key=f"sources.{table}.delimiter")
+    expected = _('one character, such as ";" or "\\t"')
+    raise StudyInvalid(_("The study file cannot be used as it is."), [Fault(what, expected=expected)])
 
 
 def _is_utf8(encoding: str) -> bool:

@@ -158,5 +158,8 @@ def _lacks(choice: Mapping[str, tuple[str, ...]], columns: Columns) -> tuple[str
 
 
 def _has(place: str, columns: Columns) -> bool:
+    """Whether the study has a table, or a `table.column`, or one of several joined by " or "."""
+    if " or " in place:
+        return any(_has(each, columns) for each in place.split(" or "))
     table, _dot, column = place.partition(".")
     return column in columns.get(table, ()) if column else table in columns

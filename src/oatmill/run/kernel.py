@@ -38,6 +38,7 @@ _DROPPED = ("PYTHONDONTWRITEBYTECODE", "PYTHONSTARTUP", "PYTHONWARNINGS")
 _IPC_LONGEST = 90  # a socket's path may hold about 100 characters
 
 live_kernels: set[Any] = set()
+stopping = threading.Event()
 _lock = threading.Lock()
 
 
@@ -128,7 +129,8 @@ def kernel_environment(**values: str) -> dict[str, str]:
 
 
 def stop_kernels() -> None:
-    """Kill every kernel that still runs (the threads that wait for them then end)."""
+    """Kill every kernel that still runs; the threads that wait for them then end."""
+    stopping.set()
     with _lock:
         running = [getattr(manager.provisioner, "process", None) for manager in live_kernels]
     for process in running:

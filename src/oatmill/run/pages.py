@@ -126,10 +126,11 @@ def _write_run_file(setting: Setting) -> None:
 
 
 def _run_all(todo: Sequence[Capability], setting: Setting, bars: Bars) -> dict[str, Page]:
-    from oatmill.run.kernel import stop_kernels
-
     if not todo:
         return {}
+    from oatmill.run.kernel import stop_kernels, stopping
+
+    stopping.clear()
     pool = ThreadPoolExecutor(max(1, setting.workers))
     try:
         return {page.name: page for page in pool.map(lambda c: _run_one(c, setting, bars), todo)}
@@ -156,6 +157,8 @@ def _run_one(capability: Capability, setting: Setting, bars: Bars) -> Page:
     executed = kernel.execute(
         chapter.path, {"study_file": str(setting.study_file)}, environment, lambda: bars.cell_done(chapter.page)
     )
+    if kernel.stopping.is_set():
+        raise InterruptedError(chapter.page)
     page = _page(capability, executed, time.monotonic() - started, setting)
     _write_log(page, executed, setting)
     bars.ended(chapter.page, state_word(page.state), page.seconds)

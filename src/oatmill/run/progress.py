@@ -99,5 +99,5 @@ def _rich_progress(stream: Any) -> Any:
     from rich.console import Console as RichConsole
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = [TextColumn("  {task.description:<24}"), BarColumn(), TextColumn("{task.fields[state]:<10}")]
+    columns = [TextColumn("  {task.description:<24}"), BarColumn(bar_width=24), TextColumn("{task.fields[state]:<10}")]
     return Progress(*columns, TimeElapsedColumn(), console=RichConsole(file=stream))

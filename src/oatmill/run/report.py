@@ -16,7 +16,7 @@ from oatmill.run import record
 from oatmill.run.chapters import Capability, Chapter, capabilities_of, columns_of, find_chapters
 from oatmill.run.pages import Page, PlanJson, Setting, restore_results, run_pages
 from oatmill.run.progress import Console
-from oatmill.run.switch import Places, finish_switch, locked, start_new, switch
+from oatmill.run.switch import Places, finish_switch, let_all_read, locked, start_new, switch
 from oatmill.store import bundle, hash_file, write_atomically
 from oatmill.study import Study, read_study
 from oatmill.text import _, number, use_language
@@ -176,6 +176,7 @@ class _Work:
         self._timed(_("Building the book"), "book", lambda: self.parts.build_book(material, new))
         gate = self.parts.check_publishable or check_publishable
         self._timed(_("Checking that everything may be published"), "gate", lambda: gate(new, self.places.work))
+        let_all_read(new)
         switch(self.places)
 
 

@@ -96,6 +96,12 @@ def switch(places: Places) -> None:
     remove(places.old)
 
 
+def let_all_read(folder: Path) -> None:
+    """Give what will be published the rights of a published file: a web server must be able to read it."""
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
 def remove(folder: Path) -> None:
     if folder.is_dir():
         shutil.rmtree(folder)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from oatmill.disclosure import Released
-from oatmill.labels import MEASURES, REASONS, label
+from oatmill.labels import MEASURES, REASONS, label, label_of_rule
 from oatmill.tables import Table, make_table, withheld
 from oatmill.text import _, integer, percent
 
@@ -15,7 +15,12 @@ from oatmill.text import _, integer, percent
 def table_retention(sources: Sequence[Released]) -> Table:
     """Retention at the study's horizons by every definition that was estimated."""
     rows = [row for each in sources for row in _rows(each)]
-    headings = {"measure": _("Definition"), "gap": _("Gap (days)"), "day": _("Day"), "at_risk": _("Clients at risk")}
+    headings = {
+        "measure": _("Definition"),
+        "ends": _("End of an episode"),
+        "day": _("Day"),
+        "at_risk": _("Clients at risk"),
+    }
     headings |= {"estimate": _("Retention"), "interval": _("95% interval")}
     return make_table(
         sources,
@@ -37,12 +42,12 @@ def _rows(released: Released) -> list[dict[str, str]]:
         frame = frame[(frame["term"] == "horizon") & (frame["day"] <= 365)]
     rows = []
     for row in frame.to_dict("records"):
-        measure, gap = row["definition"].split("|gap")
+        measure = row["definition"].partition("|")[0]
         shown = row["status"] == "shown"
         interval = _("{low} to {high}", low=percent(row["lower"]), high=percent(row["upper"]))
         rows.append(
             {
-                "gap": gap,
+                "ends": label_of_rule(row["definition"]),
                 "day": integer(row["day"]),
                 "at_risk": integer(row["n"]) if shown else withheld(),
                 "estimate": percent(row["estimate"]) if shown else withheld(),
