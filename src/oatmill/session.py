@@ -63,7 +63,7 @@ def _refuse_unknown_parameters(known: Sequence[str]) -> None:
             hint = _("Did you mean `{name}`?", name=close[0]) if close else ""
             text = _("This notebook has no parameter `{name}`.", name=name)
             raise ParameterUnknown(
-                " ".join(filter(None, [text, hint])), cure=_("Known: {names}", names=", ".join(known))
+                " ".join(filter(None, [text, hint])), cure=_("Use one of: {names}.", names=", ".join(known))
             )
 
 

@@ -23,7 +23,7 @@ cells = "".join(f"<td>{number:,} clients</td>" for number in range(10_000, 10_03
 display(HTML(f'<div class="oatmill-table"><table><tr>{cells}</tr></table></div>'))"""
 
 
-def build_site(folder: Path, *lines: str) -> Path:
+def build_site(folder: Path, *lines: str, pdf: bool = False) -> Path:
     """A report of two chapters, one of them refused; the site's folder."""
     write_study(folder / "study", *lines)
     notebooks = folder / "study" / "notebooks"
@@ -33,7 +33,7 @@ def build_site(folder: Path, *lines: str) -> Path:
     write_notebook(notebooks, "50_registry", code("1"), title="Registry", requires={"registry": ["client_id"]})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report_module, "bundle", lambda: folder / "no-bundle")
-        made = make_report(folder / "study", folder / "out", parts=dummy_parts(build_book=build_book))
+        made = make_report(folder / "study", folder / "out", parts=dummy_parts(build_book=build_book), pdf=pdf)
     use_language("en")
     return made.folder / "site"
 

@@ -158,3 +158,11 @@ def test_two_builds_are_the_same_site_apart_from_times(tmp_path, site, build):
 def test_nothing_of_mathjax_is_carried_that_is_never_loaded(site):
     size = sum(path.stat().st_size for path in (site / "_static" / "mathjax").rglob("*") if path.is_file())
     assert size < 5_000_000
+
+
+def test_a_pdf_is_printed_and_names_no_place(tmp_path, build, requires, monkeypatch):
+    monkeypatch.setenv("OATMILL_CHROMIUM", str(requires("chromium")))
+    site = build(tmp_path, pdf=True)
+    content = (site.parent / "report.pdf").read_bytes()
+    assert content.startswith(b"%PDF")
+    assert b"file:" not in content

@@ -16,7 +16,7 @@ from oatmill.book import building, markup, pages
 from oatmill.book.chapters import prepare
 from oatmill.book.sources import contents, write_sources
 from oatmill.definitions import DEFINITIONS
-from oatmill.errors import BookFailed
+from oatmill.errors import BookFailed, NotSupported
 from oatmill.run import make_report
 from oatmill.run import report as report_module
 from oatmill.schema import TABLES
@@ -41,6 +41,8 @@ def material(tmp_path_factory):
     cells = ("cards(('Clients', '597', 'in the log'))", "1", 'print("shown")', markdown("## Limits"))
     lost = {"clients.sex": "no split by sex"}
     write_notebook(folder / "study" / "notebooks", "10_quality", *cells, requires=DOSES, optional=lost)
+    published = "cards(('in the registry', '871', 'published'))"
+    write_notebook(folder / "study" / "notebooks", "40_published", published)
     write_notebook(folder / "study" / "notebooks", "50_registry", requires={"registry": ["client_id"]})
     kept = []
 
@@ -72,6 +74,12 @@ def test_landing_page_has_title_cards_banner_and_chapters(sources):
     assert "| [Quality](10_quality.ipynb) | What about quality? | reduced: the page says what is missing |" in text
     assert "| [Registry](50_registry.md) | What about registry? | no: the page says why |" in text
     assert r"The \<b\>programme\</b\>" in text
+
+
+def test_cards_of_published_figures_stand_apart(sources):
+    own, _heading, published = read(sources, "index.md").partition("**From published figures, not from this study**")
+    assert "597" in own
+    assert "871" in published
 
 
 def test_a_refused_chapter_says_what_it_lacks_and_what_to_add(sources):
@@ -209,6 +217,24 @@ def test_a_warning_of_sphinx_fails_the_book_and_is_told(tmp_path):
     with pytest.raises(BookFailed, match=r"index\.md:3: WARNING"):
         building.build_site(tmp_path, tmp_path / "logs" / "book.log")
     assert "WARNING" in (tmp_path / "logs" / "book.log").read_text(encoding="utf-8")
+
+
+def test_without_chromium_a_pdf_is_refused_at_once(monkeypatch):
+    monkeypatch.delenv("OATMILL_CHROMIUM", raising=False)
+    monkeypatch.setattr(building.shutil, "which", lambda name: None)
+    with pytest.raises(NotSupported, match="A PDF needs Chromium"):
+        building.require_chromium()
+
+
+def test_links_to_files_leave_the_page_that_is_printed(tmp_path):
+    page = tmp_path / "index.html"
+    links = (
+        '<a class="x" href="data/a.csv" download>Data</a> <a href="#limits">L</a> <a href="https://example.org">E</a>'
+    )
+    page.write_text(links, encoding="utf-8")
+    building._unlink_files(page)
+    kept = '<a class="x" download>Data</a> <a href="#limits">L</a> <a href="https://example.org">E</a>'
+    assert page.read_text(encoding="utf-8") == kept
 
 
 # Hand-written sources

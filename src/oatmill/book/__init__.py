@@ -12,12 +12,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from oatmill.book.building import build_pdf, build_site, finish_site, zip_site
+from oatmill.book.building import build_pdf, build_site, finish_site, require_chromium, zip_site
 from oatmill.book.sources import write_sources
 from oatmill.profiles import PROFILES
 from oatmill.run import BookMaterial
 
-__all__ = ["build_book"]
+__all__ = ["build_book", "require_chromium"]
 
 
 def build_book(material: BookMaterial, target: Path) -> None:

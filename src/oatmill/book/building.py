@@ -107,13 +107,13 @@ def find_chromium() -> str | None:
     return os.environ.get("OATMILL_CHROMIUM") or next(filter(None, map(shutil.which, _CHROMIUM)), None)
 
 
-def build_pdf(folder: Path, target: Path, log: Path) -> None:
-    """The whole book as one PDF, printed by a headless Chromium.
+def require_chromium() -> str:
+    """The program that prints the PDF.
 
     Raises
     ------
     NotSupported
-        when there is no Chromium
+        when there is none
     """
     chromium = find_chromium()
     if chromium is None:
@@ -121,6 +121,12 @@ def build_pdf(folder: Path, target: Path, log: Path) -> None:
             _("A PDF needs Chromium, Chrome or Edge, and none was found."),
             cure=_("Install one or set OATMILL_CHROMIUM to its program file; without --pdf the report needs none."),
         )
+    return chromium
+
+
+def build_pdf(folder: Path, target: Path, log: Path) -> None:
+    """The whole book as one PDF, printed by a headless Chromium."""
+    chromium = require_chromium()
     page = build_site(folder, log, "singlehtml") / "index.html"
     _unlink_files(page)
     with tempfile.TemporaryDirectory() as profile:

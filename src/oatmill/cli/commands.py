@@ -28,6 +28,10 @@ def report(words: argparse.Namespace) -> int:
 
         build_book(material, target)
 
+    if words.pdf:
+        from oatmill.book import require_chromium
+
+        require_chromium()
     made = make_report(
         words.study or demo(),
         words.out,

@@ -114,7 +114,6 @@ def _database(folder: Path, threads: int | None) -> Iterator[duckdb.DuckDBPyConn
     con = duckdb.connect(str(path), config=config)
     try:
         con.execute("SET preserve_insertion_order = true")
-        con.execute("SET enable_progress_bar = false")
         yield con
     finally:
         con.close()
