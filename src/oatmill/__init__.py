@@ -72,6 +72,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "estimate_dose_curve",
         "estimate_dose_slope",
         "estimate_left_before_risk",
+        "estimate_model_clients",
         "estimate_naive_slopes",
         "estimate_person_time",
         "fit_dose_model",

@@ -17,7 +17,7 @@ import pandas as pd
 from scipy import stats
 
 from oatmill.errors import NotSupported
-from oatmill.results import Result
+from oatmill.results import Result, counts
 from oatmill.schema import EXIT_REASONS
 from oatmill.study import Definitions
 from oatmill.survival import CoxFit, SurvivalError, default_knots, fit_cox, restricted_cubic_spline
@@ -74,12 +74,12 @@ def read_risk_rows(
     Risk starts on day max(stabilisation_days + 1, lag_days + 7). Clients without a value of a covariate are
     left out.
     """
-    first_risk_day = max(definitions.stabilisation_days + 1, definitions.lag_days + 7)
+    before = first_risk_day(definitions) - 1
     with duckdb.connect() as connection:
         rows = connection.execute(
             "SELECT client, greatest(start, ?) AS start, stop, dose_mg, carried, event FROM read_parquet(?) "
             "WHERE stop > ? AND dose_mg IS NOT NULL ORDER BY client, start",
-            [first_risk_day - 1, str(intervals), first_risk_day - 1],
+            [before, str(intervals), before],
         ).df()
     known = cohort.dropna(subset=list(covariates))[["client", "site", *covariates]]
     rows = rows.merge(known, on="client", how="inner", validate="many_to_one")
@@ -226,6 +226,21 @@ def fine_band_mg(definitions: Definitions) -> float:
     return definitions.dose_unit_mg / 2
 
 
+def estimate_model_clients(rows: pd.DataFrame, cohort: pd.DataFrame, definitions: Definitions) -> Result:
+    """Starters at risk on the first risk day, in the model, and left out of it (a covariate or every dose unknown)."""
+    at_risk = int((cohort["time"] >= first_risk_day(definitions)).sum())
+    modelled = int(rows["client"].nunique())
+    levels = {"at_risk": at_risk, "in_model": modelled, "left_out": at_risk - modelled}
+    return Result(
+        "dose_clients", "counts", counts(levels, estimand="clients", population="starters", group="dose_model")
+    )
+
+
+def first_risk_day(definitions: Definitions) -> int:
+    """The day on which risk starts: after stabilisation, and with a full window behind the lag."""
+    return max(definitions.stabilisation_days + 1, definitions.lag_days + 7)
+
+
 def estimate_carried_share(rows: pd.DataFrame) -> Result:
     """Share of risk time whose exposure was carried forward because no day of the window was dosed."""
     days = rows["stop"] - rows["start"]
@@ -236,9 +251,9 @@ def estimate_carried_share(rows: pd.DataFrame) -> Result:
 
 def estimate_left_before_risk(cohort: pd.DataFrame, definitions: Definitions) -> Result:
     """Starters who were no longer at risk on the first risk day: nothing is said about them."""
-    first_risk_day = max(definitions.stabilisation_days + 1, definitions.lag_days + 7)
-    before = int((cohort["time"] < first_risk_day).sum())
-    row = {"day": first_risk_day, "events": before, "n": len(cohort), "estimate": before / len(cohort)}
+    first = first_risk_day(definitions)
+    before = int((cohort["time"] < first).sum())
+    row = {"day": first, "events": before, "n": len(cohort), "estimate": before / len(cohort)}
     same = {"estimand": "left_before_risk", "population": "starters", "unit": "proportion"}
     return Result("dose_left_before", "proportions", pd.DataFrame([row]).assign(**same))
 

@@ -75,9 +75,10 @@ def estimate_fixed_retention(cohort: Cohort, definitions: Definitions) -> Result
     frame = _enough(cohort.frame)
     rows = []
     for t in horizons_within(definitions, np.inf):
-        reachable = frame[frame["cut_day"] - frame["start_day"] + 1 >= t + definitions.gap_days]
+        reachable = frame[frame["potential_days"] >= t]
+        left = (reachable["event"] > 0) & (reachable["time"] <= t)
         if len(reachable):
-            rows.append({"day": t, "n": len(reachable), "events": int((reachable["days"] > t).sum())})
+            rows.append({"day": t, "n": len(reachable), "events": int((~left).sum())})
     if not rows:
         raise NotSupported(_("No starter has been followed to the first horizon."))
     same = {

@@ -107,6 +107,11 @@ class Session:
         return self.has("doses")
 
     @property
+    def offers_causes(self) -> bool:
+        """Whether exits may be analysed by cause: not while open episodes are censored at the data cut itself."""
+        return not self.has_log or self.definitions.open_episode_censoring != "cut"
+
+    @property
     def _clients(self) -> pd.DataFrame | None:
         return self.intake.tables.get("clients")
 
@@ -187,14 +192,18 @@ class Session:
 
         return read_frame(self.store.folder_of(f"episodes_{gap}", self._key("episodes"), build) / "episodes.parquet")
 
-    def cohort(self, gap_days: int | None = None) -> Cohort:
-        """Starters' first episodes with their outcome and covariates, and the attrition on the way there."""
+    def cohort(self, gap_days: int | None = None, *, by_cause: bool = False) -> Cohort:
+        """Starters' first episodes with their outcome and covariates, and the attrition on the way there.
+
+        `by_cause` assesses ends late enough for every reason to be known; it is refused under
+        `open_episode_censoring: cut`.
+        """
         from oatmill.cohort import add_covariates, build_cohort, build_cohort_from_episodes
 
         if not self.has_log:
             return add_covariates(build_cohort_from_episodes(self._spells, self.definitions), self._clients)
         definitions = self.with_gap(gap_days) if gap_days else self.definitions
-        return build_cohort(self.episodes(gap_days), self._clients, definitions, self.calendar)
+        return build_cohort(self.episodes(gap_days), self._clients, definitions, self.calendar, by_cause=by_cause)
 
     def intervals(self) -> Path:
         """Runs of equal lagged dose of the cohort, (start, stop], on disk."""
@@ -203,7 +212,7 @@ class Session:
         def build(folder: Path) -> None:
             build_intervals(
                 self.doses,
-                self.cohort().frame,
+                self.cohort(by_cause=True).frame,
                 definitions=self.definitions,
                 exits=self.intake.tables.get("exits"),
                 to=folder / "intervals.parquet",
@@ -216,7 +225,8 @@ class Session:
         if self.intake.doses is not None:
             self.episodes()
             self.episodes(self.definitions.co_primary_gap_days)
-            self.intervals()
+            if self.offers_causes:
+                self.intervals()
 
     def _opened(self) -> dict[str, int]:
         sites = self.intake.tables.get("sites")

@@ -16,7 +16,7 @@ from oatmill.episodes import build_episodes
 
 LINES = st.lists(st.text("D.D.D..3Eb?", min_size=1, max_size=45).filter(lambda s: s.strip(".")), min_size=1, max_size=7)
 GAPS = st.integers(1, 12)
-few = settings(max_examples=120)
+few = settings(max_examples=30)
 
 
 def build(log, definitions, **more) -> pd.DataFrame:

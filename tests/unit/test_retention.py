@@ -22,11 +22,11 @@ CODE = {reason: code for code, reason in enumerate(EXIT_REASONS, start=1)}
 
 
 def cohort_of(rows: list[tuple[int, int, int]], **columns: object) -> Cohort:
-    """Rows of (number of clients, days in treatment, event); everyone starts on day 0 with the data cut on day 1000."""
+    """Rows of (number of clients, days in treatment, event); everyone could be followed for 1,000 days."""
     frame = pd.DataFrame(
         [{"time": days, "days": days, "event": event} for number, days, event in rows for _k in range(number)]
     )
-    frame = frame.assign(client=np.arange(len(frame)), entry=0, start_day=0, cut_day=1000, **columns)
+    frame = frame.assign(client=np.arange(len(frame)), entry=0, potential_days=1000, **columns)
     return Cohort(frame, (Step("clients", len(frame), 0, "all"),))
 
 
@@ -57,11 +57,12 @@ def test_without_censoring_kaplan_meier_is_the_fixed_share() -> None:
         assert at(curve, day)["estimate"] == pytest.approx(at(fixed, day)["estimate"])
 
 
-@pytest.mark.parametrize(("cut_day", "counted"), [(118, False), (119, True)])
-def test_the_fixed_share_counts_whoever_could_reach_the_day_by_the_analysis_date(cut_day: int, counted: bool) -> None:
-    """First day 0 and t = 90, G = 30: counted from C - 0 + 1 >= 120, that is C >= 119, on."""
+@pytest.mark.parametrize(("potential_days", "counted"), [(89, False), (90, True)])
+def test_the_fixed_share_counts_whoever_could_reach_the_day_by_the_analysis_date(
+    potential_days: int, counted: bool
+) -> None:
     cohort = cohort_of([(40, 100, CODE["dropout"])])
-    cohort.frame["cut_day"] = cut_day
+    cohort.frame["potential_days"] = potential_days
     result = estimate_fixed_retention(cohort, Definitions())
     assert (90 in set(result.frame["day"])) is counted
 

@@ -9,7 +9,12 @@ from oatmill.text import _, integer, number, percent
 
 
 def findings_dose(
-    slope: Released, curve: Released, naive: Sequence[Released], left_before: Released, carried: Released
+    slope: Released,
+    curve: Released,
+    naive: Sequence[Released],
+    left_before: Released,
+    clients: Released,
+    carried: Released,
 ) -> list[str]:
     """What can be said about dose and leaving, and what cannot."""
     sentences = _slope_sentence(slope) + _curve_sentence(curve) + _naive_sentence(slope, naive)
@@ -23,6 +28,14 @@ def findings_dose(
                 day=integer(before["day"]),
             )
         )
+    count = {level: clients.one(level=level)["estimate"] for level in ("in_model", "left_out")}
+    sentences.append(
+        _(
+            "The model has {n} clients; {out} more were at risk but have no value of a covariate or no known dose.",
+            n=integer(count["in_model"]),
+            out=integer(count["left_out"]),
+        )
+    )
     share = carried.frame.iloc[0]
     if share["status"] == "shown":
         text = _(

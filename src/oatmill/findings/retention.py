@@ -6,7 +6,7 @@ from oatmill.disclosure import Released
 from oatmill.text import _, integer, percent
 
 
-def findings_retention(primary: Released, co_primary: Released | None, net: Released) -> list[str]:
+def findings_retention(primary: Released, co_primary: Released | None, net: Released | None) -> list[str]:
     """What a reader must take home: retention by the primary definition, and how much the definition matters."""
     sentences = []
     for day, name in _printed(primary):
@@ -21,7 +21,7 @@ def findings_retention(primary: Released, co_primary: Released | None, net: Rele
             )
         )
     other_gap = _gap_sentence(primary, co_primary) if co_primary else []
-    return [*sentences, *other_gap, *_net_sentence(primary, net)]
+    return [*sentences, *other_gap, *(_net_sentence(primary, net) if net else [])]
 
 
 def cards_retention(primary: Released) -> list[tuple[str, str, str]]:
