@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -37,8 +38,8 @@ def estimate_characteristics(cohort: Cohort, covariates: Sequence[str]) -> Resul
     frame = cohort.frame
     rows = []
     for name in covariates:
-        values = age_bands(frame[name]) if name == "age" else frame[name].astype(object)
-        found = values.where(values.notna(), "missing").value_counts()
+        values = age_bands(frame[name]) if name == "age" else frame[name]
+        found = values.astype(object).where(values.notna(), "missing").value_counts()
         order = sorted(found.index, key=lambda level: (level == "missing", not level.startswith("<"), level))
         rows += [{"group": name, "level": level, "events": int(found[level]), "n": len(frame)} for level in order]
     shares = pd.DataFrame(rows, columns=["group", "level", "events", "n"])
@@ -74,7 +75,8 @@ def age_bands(ages: pd.Series) -> pd.Series:
     """
     labels = [
         f"<{AGE_BANDS[1]}",
-        *(f"{low}-{high - 1}" for low, high in zip(AGE_BANDS[1:-2], AGE_BANDS[2:-1], strict=True)),
+        *(f"{low}-{high - 1}" for low, high in pairwise(AGE_BANDS[1:-1])),
     ]
     labels.append(f"{AGE_BANDS[-2]}+")
-    return pd.cut(ages.astype(float), AGE_BANDS, right=False, labels=labels).astype(object)
+    bands = pd.cut(ages.astype(float), AGE_BANDS, right=False, labels=labels)
+    return pd.Series(bands, index=ages.index, dtype=object)

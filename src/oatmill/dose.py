@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -204,7 +205,7 @@ def estimate_person_time(rows: pd.DataFrame, definitions: Definitions) -> Result
 def estimate_band_rates(rows: pd.DataFrame, definitions: Definitions) -> Result:
     """Exits and client-days by dose band (mg); the rate per 100 person-years is left to the table."""
     edges = dose_bands_mg(definitions)
-    middle = [f"{low:g}-<{high:g}" for low, high in zip(edges[1:-2], edges[2:-1], strict=True)]
+    middle = [f"{low:g}-<{high:g}" for low, high in pairwise(edges[1:-1])]
     labels = [f"<{edges[1]:g}", *middle, f">={edges[-2]:g}"]
     frame = rows.assign(
         level=pd.cut(rows["dose_mg"], edges, right=False, labels=labels), days=rows["stop"] - rows["start"]

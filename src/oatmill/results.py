@@ -5,6 +5,7 @@ Nothing here is safe to show. `disclosure.release` is the only way from a Result
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -69,7 +70,7 @@ def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def counts(values: dict[str, float], **same: Any) -> pd.DataFrame:
+def counts(values: Mapping[str, float], **same: Any) -> pd.DataFrame:
     """A frame of counts, one row per level, with columns that are the same for all rows.
 
     >>> counts({"male": 3, "female": 4}, estimand="clients", group="sex")["estimate"].tolist()

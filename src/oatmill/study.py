@@ -126,7 +126,7 @@ class Study(_Frozen):
     disclosure: Disclosure = Disclosure()
     seed: int = Field(20240101, ge=0)
     generate: Generate | None = None
-    folder: Path = Field(Path("."), exclude=True)
+    folder: Path = Field(Path(), exclude=True)
 
     @field_validator("id")
     @classmethod

@@ -9,7 +9,6 @@ demo's seed is fixed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,9 @@ from oatmill.study import read_study
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Session:
     study = read_study(bundle() / "data" / "demo")
-    yield Session(study, Page(tmp_path_factory.mktemp("work")))
+    return Session(study, Page(tmp_path_factory.mktemp("work")))
 
 
 @pytest.fixture(scope="module")

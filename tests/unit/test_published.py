@@ -10,7 +10,7 @@ import csv
 import itertools
 import os
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -86,7 +86,7 @@ MULTIPLES = {"million": 1e6, "billion": 1e9}
 
 
 def read(name):
-    with open(PUBLISHED / name, encoding="utf-8", newline="") as file:
+    with (PUBLISHED / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -138,7 +138,7 @@ def to_numbers(printed):
 
 
 def to_date(printed):
-    return datetime.strptime(printed, "%B %d %Y").date()
+    return datetime.strptime(printed, "%B %d %Y").replace(tzinfo=UTC).date()
 
 
 def normalise(text):
@@ -188,7 +188,7 @@ def test_files_are_complete_and_plain():
 
 def test_every_row_has_every_column():
     for path in PUBLISHED.glob("*.csv"):
-        with open(path, encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.reader(file))
         assert {len(row) for row in rows} == {len(rows[0])}, path.name
         assert all(text == text.strip() for row in rows for text in row), path.name

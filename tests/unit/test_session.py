@@ -44,7 +44,7 @@ def test_an_injected_parameter_that_does_not_exist_is_refused_with_the_nearest(
     study_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     injected(monkeypatch, "# Parameters\ngap_dayz = 14\n")
-    with pytest.raises(ParameterUnknown, match="no parameter `gap_dayz`. Did you mean `gap_days`?"):
+    with pytest.raises(ParameterUnknown, match=r"no parameter `gap_dayz`\. Did you mean `gap_days`\?"):
         open_study(study_file, gap_days=None)
 
 

@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
+from cycler import cycler
 from matplotlib.figure import Figure
 
 from oatmill.disclosure import Released
@@ -24,11 +24,11 @@ PALETTE = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK, YELLOW)
 GREY = "#6B6B6B"
 LIGHT = "#D9D9D9"
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "axes.edgecolor": GREY,
     "axes.labelcolor": "#222222",
     "axes.labelsize": 10,
-    "axes.prop_cycle": mpl.cycler(color=PALETTE),
+    "axes.prop_cycle": cycler(color=PALETTE),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlelocation": "left",

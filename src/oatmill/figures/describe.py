@@ -53,7 +53,7 @@ def plot_starters(released: Released) -> Plot:
     axes.grid(axis="y", color=LIGHT, linewidth=0.8)
     axes.set_axisbelow(True)
     peak = frame.loc[frame["estimate"].idxmax()]
-    alt = _("Starters by quarter; most, {n}, in {period}.", n=integer(peak["estimate"]), period=peak["period"])
+    alt = _("Starters by quarter; most, {n}, in {period}.", n=integer(frame["estimate"].max()), period=peak["period"])
     return make_plot(released, figure, name="starters", caption=_("Starters by quarter of the first dose."), alt=alt)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 
 from oatmill.disclosure import Released
 from oatmill.figures import BLUE, GREY, LIGHT, RED, Plot, make_plot, themed
@@ -76,7 +77,7 @@ def plot_why_not(slopes: Sequence[Released]) -> Plot:
     return make_plot(list(slopes), figure, name="dose_why_not", caption=caption, alt=alt)
 
 
-def _log_ticks(axes: plt.Axes, low: float, high: float, vertical: bool = True) -> None:
+def _log_ticks(axes: Axes, low: float, high: float, vertical: bool = True) -> None:
     choices = np.array([0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.5, 2, 3, 4, 5, 7, 10, 20])
     inside = choices[(choices >= low * 0.85) & (choices <= high * 1.15)]
     kept: list[float] = []

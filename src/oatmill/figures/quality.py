@@ -30,10 +30,11 @@ def plot_site_months(released: Released) -> Plot:
     axes.set_yticks(np.arange(len(wide)) + 0.5, list(wide.index), rotation=0)
     axes.set_xlabel(_("Month"))
     axes.set_ylabel(_("Site"))
-    site, month = relative.stack().idxmin() if relative.size else ("", "")
+    emptiest = relative.melt(ignore_index=False, var_name="month").dropna().sort_values("value", kind="stable").head(1)
     alt = _(
         "Dosing by site and month, {sites} sites and {months} months; the emptiest cell is site {site} in {month}.",
-        sites=integer(len(wide)), months=integer(len(months)), site=site, month=month,
+        sites=integer(len(wide)), months=integer(len(months)),
+        site="".join(emptiest.index), month="".join(emptiest["month"]),
     )  # fmt: skip
     caption = _(
         "Client-days with a dose recorded at the site, by month, relative to its fullest month; grey: none or withheld."

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from oatmill.disclosure import Released
 from oatmill.figures import GREY, PALETTE, Plot, make_plot, themed
@@ -126,8 +127,7 @@ def _label_curve(axes: Axes, frame: pd.DataFrame, colour: str, above: bool) -> N
 
 def _label_levels(axes: Axes, levels: Sequence[str]) -> None:
     handles = [
-        plt.Line2D([], [], color=colour, label=label(LEVELS, level))
-        for colour, level in zip(PALETTE, levels, strict=False)
+        Line2D([], [], color=colour, label=label(LEVELS, level)) for colour, level in zip(PALETTE, levels, strict=False)
     ]
     axes.legend(handles=handles, loc="upper right", ncols=min(len(levels), 3))
 

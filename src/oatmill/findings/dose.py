@@ -72,17 +72,17 @@ def _slope_sentence(slope: Released) -> list[str]:
 
 
 def _curve_sentence(curve: Released) -> list[str]:
-    rows = curve.where(status="shown").set_index("term")
-    wanted = [dose for dose in ("40", "80") if dose in rows.index]
+    shown = curve.where(status="shown")
+    rows = {row["term"]: row for row in shown.to_dict("records") if row["term"] in ("40", "80")}
     return [
         _(
             "Against the reference dose the hazard ratio at {dose} mg is {ratio} (95% interval {low} to {high}).",
             dose=dose,
-            ratio=number(rows.loc[dose, "estimate"], 2),
-            low=number(rows.loc[dose, "lower"], 2),
-            high=number(rows.loc[dose, "upper"], 2),
+            ratio=number(row["estimate"], 2),
+            low=number(row["lower"], 2),
+            high=number(row["upper"], 2),
         )
-        for dose in wanted
+        for dose, row in rows.items()
     ]
 
 

@@ -102,13 +102,16 @@ def _order(row: tuple[str, ...]) -> tuple[Any, ...]:
     return (*row[:day], float(row[day] or -1), *row[day:])
 
 
-def build_manifest(study: Study, actual: Study, pages: Sequence[Page], timings: Mapping[str, float]) -> dict[str, Any]:
+def build_manifest(
+    study: Study, actual: Study, pages: Sequence[Page], timings: Mapping[str, float], known: Fingerprints
+) -> dict[str, Any]:
     """What made this report.
 
     Parameters
     ----------
     study : as the study file says
     actual : the same with the folder that holds the files read (a generated study's are in `work`)
+    known : hashes of files that were read before, so that a large one is not read again
     """
     settings = settings_of(study)
     return {
@@ -117,7 +120,7 @@ def build_manifest(study: Study, actual: Study, pages: Sequence[Page], timings: 
             name: settings[name] for name in ("id", "title", "subtitle", "authors", "language", "programme_name")
         },
         "made": f"{dt.datetime.now(dt.UTC):%Y-%m-%d}",
-        "inputs": _inputs(actual),
+        "inputs": _inputs(actual, known),
         "definitions": settings["definitions"],
         "covariates": settings["covariates"],
         "disclosure": settings["disclosure"] | {"internal": PROFILES[study.disclosure.profile].internal},
@@ -132,12 +135,12 @@ def build_manifest(study: Study, actual: Study, pages: Sequence[Page], timings: 
     }
 
 
-def _inputs(study: Study) -> list[dict[str, Any]]:
+def _inputs(study: Study, known: Fingerprints) -> list[dict[str, Any]]:
     return [
         {
             "table": name,
             "file": PurePath(source.file.replace("\\", "/")).name,
-            "sha256": hash_file(study.path_of(name)),
+            "sha256": known.of(study.path_of(name)),
             "bytes": study.path_of(name).stat().st_size,
             "public": source.public,
             "synthetic": source.synthetic,

@@ -17,7 +17,7 @@ from oatmill.run.chapters import Capability, Chapter, capabilities_of, columns_o
 from oatmill.run.pages import Page, PlanJson, Setting, restore_results, run_pages
 from oatmill.run.progress import Console
 from oatmill.run.switch import Places, finish_switch, let_all_read, locked, start_new, switch
-from oatmill.store import bundle, hash_file, write_atomically
+from oatmill.store import Fingerprints, bundle, hash_file, write_atomically
 from oatmill.study import Study, read_study
 from oatmill.text import _, number, use_language
 
@@ -170,7 +170,8 @@ class _Work:
         record.collect_stages(pages, stage)
         write_results_folder(stage, new / "results")
         write_notebooks(pages, new / "notebooks")
-        manifest = record.build_manifest(self.study, actual, pages, self.timings)
+        known = Fingerprints(self.places.work)
+        manifest = record.build_manifest(self.study, actual, pages, self.timings, known)
         write_atomically(new / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
         material = BookMaterial(self.study, pages, capabilities, manifest, stage, self.places.work, pdf)
         self._timed(_("Building the book"), "book", lambda: self.parts.build_book(material, new))
