@@ -38,8 +38,8 @@ def estimate_characteristics(cohort: Cohort, covariates: Sequence[str]) -> Resul
     frame = cohort.frame
     rows = []
     for name in covariates:
-        values = age_bands(frame[name]) if name == "age" else frame[name]
-        found = values.map(lambda level: "missing" if pd.isna(level) else str(level)).value_counts()
+        values: pd.Series = age_bands(frame[name]) if name == "age" else frame[name]
+        found = pd.Series(values.map(lambda level: "missing" if pd.isna(level) else str(level))).value_counts()
         order = sorted(found.index, key=lambda level: (level == "missing", not level.startswith("<"), level))
         rows += [{"group": name, "level": level, "events": int(found[level]), "n": len(frame)} for level in order]
     shares = pd.DataFrame(rows, columns=["group", "level", "events", "n"])
