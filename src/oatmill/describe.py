@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-import numpy as np
 import pandas as pd
 
 from oatmill.cohort import Cohort
@@ -38,8 +37,7 @@ def estimate_characteristics(cohort: Cohort, covariates: Sequence[str]) -> Resul
     frame = cohort.frame
     rows = []
     for name in covariates:
-        values: pd.Series = age_bands(frame[name]) if name == "age" else frame[name]
-        found = pd.Series(values.map(lambda level: "missing" if pd.isna(level) else str(level))).value_counts()
+        found = _named_levels(frame, name).value_counts()
         order = sorted(found.index, key=lambda level: (level == "missing", not level.startswith("<"), level))
         rows += [{"group": name, "level": level, "events": int(found[level]), "n": len(frame)} for level in order]
     shares = pd.DataFrame(rows, columns=["group", "level", "events", "n"])
@@ -60,11 +58,19 @@ def estimate_mean_age(cohort: Cohort) -> Result:
 
 def estimate_episodes_per_client(episodes: pd.DataFrame) -> Result:
     """Clients by the number of episodes they have in the log (5 stands for 5 and more)."""
-    per_client = np.minimum(episodes.groupby("client")["episode"].max(), 5)
+    per_client = episodes.groupby("client")["episode"].max().clip(upper=5)
     found = per_client.value_counts().sort_index()
     rows = pd.DataFrame({"level": [str(k) for k in found.index], "estimate": found.to_numpy(float)})
     same = {"estimand": "clients", "population": "all clients", "group": "episodes", "unit": "clients"}
     return Result("episodes_per_client", "counts", rows.assign(**same))
+
+
+def _named_levels(frame: pd.DataFrame, name: str) -> pd.Series:
+    """A covariate as text, ages in bands, `missing` where it is not known."""
+    values = age_bands(frame[name]) if name == "age" else frame[name]
+    return pd.Series(
+        [("missing" if pd.isna(value) else str(value)) for value in values], index=frame.index, dtype=object
+    )
 
 
 def age_bands(ages: pd.Series) -> pd.Series:

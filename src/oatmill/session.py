@@ -263,10 +263,12 @@ class Session:
         self.page.add_cards(cards)
 
     def show_banners(self) -> None:
-        """Say on the page what a reader must know before any number."""
+        """Say on a page opened by hand what the book says on each of its own pages, and which knobs were turned."""
+        if self.page.stage is not None:
+            return
         if PROFILES[self.study.disclosure.profile].internal:
             self.page.show_banner(_("Not for publication: this report shows exact counts."))
-        if self.turned and self.page.stage is None:
+        if self.turned:
             names = ", ".join(sorted(name.removeprefix("definitions.") for name in self.turned))
             text = _("Changed by hand in this notebook: {names}. These are not the report's numbers.", names=names)
             self.page.show_banner(text)

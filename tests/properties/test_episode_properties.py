@@ -85,8 +85,10 @@ def test_time_has_no_origin(lines, gap, shift):
 @given(LINES, GAPS)
 def test_the_first_programme_episode_is_never_longer_than_the_first_of_any_oat(lines, gap):
     log = dosing.drawn(*lines)
-    any_oat = build(log, dosing.settings(gap)).groupby("client")["end_day"].first()
-    programme = build(log, dosing.settings(gap, view="programme")).groupby("client")["end_day"].first()
+    # a site whose log is missing to the end has an earlier C, and the two views may end on different sites
+    same = {"missing_log": "dose_free"}
+    any_oat = build(log, dosing.settings(gap), **same).groupby("client")["end_day"].first()
+    programme = build(log, dosing.settings(gap, view="programme"), **same).groupby("client")["end_day"].first()
     assert (programme <= any_oat).all()
 
 

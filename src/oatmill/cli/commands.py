@@ -183,5 +183,5 @@ def _synthetic_study(tables: Sequence[str], seed: int) -> str:
         "# Invented clients; truth.json holds what is true of them.\n"
         "oatmill: 1\nid: synthetic\ntitle: A synthetic programme\n"
         f"seed: {seed}\nsources:\n{sources}\n"
-        "definitions:\n  deaths: on_treatment_only\n"
+        "definitions:\n  deaths: linked # the generator records every death, after treatment too\n"
     )
