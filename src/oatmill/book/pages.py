@@ -15,7 +15,7 @@ from oatmill.run import BookMaterial, Capability, Page
 from oatmill.run.pages import state_word
 from oatmill.schema import TABLES, Column
 from oatmill.study import Definitions, Study
-from oatmill.text import _, integer, number
+from oatmill.text import _, number
 
 _PACKAGES = (
     "numpy", "scipy", "pandas", "duckdb", "statsmodels", "lifelines", "matplotlib", "seaborn",
@@ -178,7 +178,7 @@ def provenance_page(manifest: Mapping[str, Any]) -> str:
         [_("Seed"), markup.code(manifest["seed"])],
     ]
     inputs = [
-        [markup.code(i["table"]), markup.code(i["file"]), integer(i["bytes"]), markup.code(i["sha256"]), _kind(i)]
+        [markup.code(i["table"]), markup.code(i["file"]), markup.code(i["sha256"][:16]), _kind(i)]
         for i in manifest["inputs"]
     ]
     ran = [[markup.plain(c["title"]), state_word(c["state"]), number(c["seconds"])] for c in chapters.values()]
@@ -190,7 +190,7 @@ def provenance_page(manifest: Mapping[str, Any]) -> str:
         _("The same facts, with every package version, are in the file `manifest.json` beside this site.") + "\n",
         markup.table([_("What"), _("Value")], facts),
         f"## {_('Inputs')}\n",
-        markup.table([_("Table"), _("File"), _("Bytes"), "SHA-256", _("Kind")], inputs),
+        markup.table([_("Table"), _("File"), _("SHA-256, beginning"), _("Kind")], inputs),
         f"## {_('Chapters')}\n",
         markup.table([_("Chapter"), _("State"), _("Seconds")], ran),
         f"## {_('Steps')}\n",

@@ -16,7 +16,7 @@ from oatmill.text import _, integer
 def plot_attrition(released: Released) -> Plot:
     """Flow chart: clients left after each step, and why the others were left out."""
     frame = released.frame.sort_values("period").reset_index(drop=True)
-    figure, axes = plt.subplots(figsize=(7.5, 0.85 * len(frame) + 0.2))
+    figure, axes = plt.subplots(figsize=(6.6, 0.8 * len(frame) + 0.2))
     axes.set_xlim(0, 10)
     axes.set_ylim(-len(frame) + 0.45, 0.55)
     axes.axis("off")
@@ -42,7 +42,7 @@ def plot_starters(released: Released) -> Plot:
     """Starters by quarter."""
     frame = released.frame.sort_values("period")
     heights = frame["estimate"].fillna(0).to_numpy()
-    figure, axes = plt.subplots(figsize=(7.5, 3.2))
+    figure, axes = plt.subplots(figsize=(6.6, 3.0))
     axes.bar(np.arange(len(frame)), heights, color=BLUE, width=0.8)
     withheld = np.flatnonzero(frame["estimate"].isna())
     axes.plot(withheld, np.zeros(len(withheld)), "x", color=GREY)

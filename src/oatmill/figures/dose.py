@@ -17,7 +17,7 @@ from oatmill.text import _, number
 @themed
 def plot_dose_curve(curve: Released, person_time: Released, reference_mg: float) -> Plot:
     """Hazard ratio of leaving by dose, over the person-time it rests on."""
-    figure, (axes, below) = plt.subplots(2, 1, figsize=(7.5, 5.6), height_ratios=[4, 1.3], sharex=True)
+    figure, (axes, below) = plt.subplots(2, 1, figsize=(6.6, 5.1), height_ratios=[4, 1.3], sharex=True)
     shown = curve.where(status="shown")
     dose = shown["term"].astype(float).to_numpy()
     axes.fill_between(dose, shown["lower"], shown["upper"], color=BLUE, alpha=0.18, linewidth=0)
@@ -57,7 +57,7 @@ def plot_why_not(slopes: Sequence[Released]) -> Plot:
     """Forest plot: the guarded estimate beside the exposures that must not be used."""
     rows = [each.frame.iloc[0] for each in slopes]
     rows = [row for row in rows if row["status"] == "shown"]
-    figure, axes = plt.subplots(figsize=(7.5, 0.9 + 0.5 * len(rows)))
+    figure, axes = plt.subplots(figsize=(6.6, 0.9 + 0.5 * len(rows)))
     for line, row in enumerate(rows):
         colour = RED if row["model"].startswith("naive") else BLUE
         axes.plot([row["lower"], row["upper"]], [-line, -line], color=colour)

@@ -20,7 +20,7 @@ def plot_site_months(released: Released) -> Plot:
     months = sorted(frame["period"].unique())
     wide = wide.reindex(columns=months)
     relative = wide.div(wide.max(axis=1), axis=0)
-    figure, axes = plt.subplots(figsize=(7.5, 1.6 + 0.28 * len(wide)))
+    figure, axes = plt.subplots(figsize=(6.6, 1.6 + 0.28 * len(wide)))
     sns.heatmap(
         relative, ax=axes, cmap="Blues", vmin=0, vmax=1, cbar_kws={"label": _("Share of the site's fullest month")}
     )
@@ -48,7 +48,7 @@ def plot_dose_distribution(released: Released, medication: str) -> Plot:
     frame = released.where(status="shown", level=medication)
     low = frame["term"].astype(float).to_numpy()
     share = (frame["estimate"] / frame["estimate"].sum()).to_numpy()
-    figure, axes = plt.subplots(figsize=(7.5, 3.6))
+    figure, axes = plt.subplots(figsize=(6.6, 3.3))
     axes.bar(low, 100 * share, width=4.6, align="edge", color=BLUE)
     axes.set_xlabel(_("Daily dose of {medication} (mg, bands of 5)", medication=label(LEVELS, medication)))
     axes.set_ylabel(_("Share of client-days (%)"))

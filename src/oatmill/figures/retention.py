@@ -19,7 +19,7 @@ from oatmill.text import _, integer, percent
 @themed
 def plot_retention(primary: Released, co_primary: Released | None = None) -> Plot:
     """Retention by the primary definition with interval and numbers at risk; the co-primary one as a thin line."""
-    figure, (axes, below) = plt.subplots(2, 1, figsize=(7.5, 5.6), height_ratios=[9, 1])
+    figure, (axes, below) = plt.subplots(2, 1, figsize=(6.6, 5.1), height_ratios=[9, 1])
     first = primary.frame
     _draw_curve(axes, first, PALETTE[0], interval=True)
     last = _last_day(first)
@@ -47,7 +47,7 @@ def plot_retention_by_group(released: Released, title: str) -> Plot:
     """One curve per level of a group, with numbers at risk; levels that are withheld are left out."""
     shown = _shown(released.frame)
     levels = [level for level in dict.fromkeys(released.frame["level"]) if level in set(shown["level"])]
-    figure, (axes, below) = plt.subplots(2, 1, figsize=(7.5, 5.4), height_ratios=[9, 0.3 + 0.7 * max(len(levels), 1)])
+    figure, (axes, below) = plt.subplots(2, 1, figsize=(6.6, 5.0), height_ratios=[9, 0.3 + 0.7 * max(len(levels), 1)])
     rows = [(label(LEVELS, level), shown[shown["level"] == level]) for level in levels]
     for colour, (_name, part) in zip(PALETTE, rows, strict=False):
         _draw_curve(axes, part, colour, interval=True)
@@ -107,7 +107,7 @@ def _risk_table(below: Axes, rows: Sequence[tuple[str, pd.DataFrame]], axes: Axe
         height, before = len(rows) - 1 - line, -width
         printed = pd.concat([frame.head(1).assign(day=0), frame[frame["term"] == "horizon"]])
         for day, n in zip(printed["day"], printed["n"], strict=True):
-            if np.isfinite(n) and day - before > 0.06 * width:
+            if np.isfinite(n) and day - before > 0.095 * width:
                 colour = PALETTE[line] if len(rows) > 1 else "#222222"
                 below.text(day, height, integer(n), ha="center", va="center", fontsize=9, color=colour)
                 before = day

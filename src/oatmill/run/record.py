@@ -141,7 +141,6 @@ def _inputs(study: Study, known: Fingerprints) -> list[dict[str, Any]]:
             "table": name,
             "file": PurePath(source.file.replace("\\", "/")).name,
             "sha256": known.of(study.path_of(name)),
-            "bytes": study.path_of(name).stat().st_size,
             "public": source.public,
             "synthetic": source.synthetic,
         }
