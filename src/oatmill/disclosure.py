@@ -154,7 +154,7 @@ def _one_curve(curve: pd.DataFrame, profile: Profile) -> pd.DataFrame:
     censored = np.diff(_rounded(curve["censored"].cumsum(), profile).fillna(0), prepend=0)
     gone = np.concatenate([[0], np.cumsum(events + censored)[:-1]])
     at_risk = np.maximum(profile.count(curve["n"].iloc[0]) - gone, 0)
-    known = at_risk >= max(profile.small_group, 1)
+    known = at_risk >= profile.curve_at_risk
     events = np.where(known, np.minimum(events, at_risk), 0)
     days = curve["day"].to_numpy().astype(int)
     new = kaplan_meier_from_counts(days, np.maximum(at_risk, 1), events)

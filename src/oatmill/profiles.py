@@ -20,6 +20,7 @@ class Profile:
     base: int
     redact_up_to: int
     small_group: int
+    curve_at_risk: int
     events_per_term: int
     internal: bool
     note: str
