@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import runpy
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from itertools import pairwise
 from pathlib import Path
 
@@ -53,6 +56,18 @@ def test_lock_satisfies_what_the_project_asks_for(group, line):
     found = locked.get(canonicalize_name(wanted.name), [])
     assert found, f"{wanted.name} is not in the lock; run: python bootstrap.py lock"
     assert all(wanted.specifier.contains(version, prereleases=True) for version in found), f"{line}: locked {found}"
+
+
+def test_what_oatmill_imports_is_installed_for_a_report():
+    """Nothing in `src` needs a package that only the tests or JupyterLab bring."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "src" / "oatmill").rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    roots = {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - {"oatmill"}
+    installed, owners = set(versions(("run",))), packages_distributions()
+    absent = {root for root in roots if installed.isdisjoint(map(canonicalize_name, owners.get(root, [])))}
+    assert not absent
 
 
 def test_every_group_of_the_project_has_its_sections():
