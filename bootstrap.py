@@ -26,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import venv
 from collections.abc import Callable
 from pathlib import Path
@@ -81,7 +82,9 @@ def python_of(folder: Path) -> Path:
 
 
 def stamp_of(entries: list[str]) -> str:
-    text = "\n".join([sys.version, str(ROOT), *entries, (ROOT / "pyproject.toml").read_text(encoding="utf-8")])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    installed = [repr(project[name]) for name in ("project", "build-system")] + [repr(project["tool"]["hatch"])]
+    text = "\n".join([sys.version, str(ROOT), *entries, *installed])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

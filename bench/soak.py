@@ -199,9 +199,14 @@ def scratch() -> Iterator[Path]:
 
 
 def commit() -> str:
-    words = ["git", "describe", "--always", "--dirty", "--abbrev=10", "--exclude=*"]
-    done = subprocess.run(words, cwd=HERE, capture_output=True, encoding="utf-8", check=False)
-    return done.stdout.strip() or "unknown"
+    """The commit that ran, marked where anything but the log of runs differs from it."""
+    head = git("rev-parse", "--short=10", "HEAD") or "unknown"
+    return f"{head}-dirty" if git("status", "--porcelain", "--", ":/", ":(exclude,top)bench/soak.csv") else head
+
+
+def git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=HERE, capture_output=True, encoding="utf-8", check=False)
+    return done.stdout.strip()
 
 
 def log_run(what: str, run: Callable[[], str], to: Path) -> bool:

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
+pytestmark = pytest.mark.slow
 
 # A demo that is quick to generate; its definitions and chapters are the demo's own.
 SMALL = ["--set", "generate.clients=500", "--set", "generate.sites=4", "--set", "generate.years=2"]

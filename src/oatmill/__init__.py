@@ -181,6 +181,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "findings.retention": (
         "cards_retention",
         "findings_retention",
+        "limits_retention",
     ),
     "session": ("open_study",),
 }

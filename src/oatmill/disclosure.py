@@ -150,20 +150,31 @@ def _release_curve(frame: pd.DataFrame, profile: Profile, _parameters: int) -> p
 def _one_curve(curve: pd.DataFrame, profile: Profile) -> pd.DataFrame:
     if curve["n"].iloc[0] < profile.small_group:
         return _withhold(curve.head(1), [True], _("group too small"))
-    events = np.diff(_rounded(curve["events"].cumsum(), profile).fillna(0), prepend=0)
-    censored = np.diff(_rounded(curve["censored"].cumsum(), profile).fillna(0), prepend=0)
+    leavers, losses = (_rounded(curve[name].cumsum(), profile) for name in ("events", "censored"))
+    # A hidden number of exits is not "nobody left": nothing is said until it is large enough to be shown.
+    hidden = leavers.isna().to_numpy()
+    events = np.diff(leavers.fillna(0), prepend=0)
+    censored = np.diff(losses.fillna(profile.base), prepend=0)
     gone = np.concatenate([[0], np.cumsum(events + censored)[:-1]])
     at_risk = np.maximum(profile.count(curve["n"].iloc[0]) - gone, 0)
-    known = at_risk >= profile.curve_at_risk
+    known = (at_risk >= profile.curve_at_risk) & ~hidden
     events = np.where(known, np.minimum(events, at_risk), 0)
-    days = curve["day"].to_numpy().astype(int)
-    new = kaplan_meier_from_counts(days, np.maximum(at_risk, 1), events)
-    columns = {"estimate": "survival", "se": "se", "lower": "lower", "upper": "upper"}
-    curve = curve.assign(n=at_risk, events=events, **{name: new[of].to_numpy() for name, of in columns.items()})
+    new = kaplan_meier_from_counts(curve["day"].to_numpy().astype(int), np.maximum(at_risk, 1), events)
     # A row for a day on which no rounded count changed would tell that somebody left on that very day.
-    horizon = (curve["term"] == "horizon").to_numpy()
-    curve = _withhold(curve, ~known, _("too few clients at risk"))
-    return curve[(known & (events > 0)) | horizon]
+    kept = (known & (events > 0)) | (curve["term"] != "").to_numpy()
+    curve = _with_limits(curve.assign(n=at_risk, events=events), new, profile)
+    return _withhold(curve, ~known, _("too few clients at risk, or too few exits"))[kept]
+
+
+def _with_limits(curve: pd.DataFrame, new: pd.DataFrame, profile: Profile) -> pd.DataFrame:
+    """The curve of the rounded counts, its limits widened by what the rounding can move it; none before the first exit."""
+    survival = new["survival"].to_numpy()
+    moved = survival * (profile.base // 2) / np.maximum(curve["n"].to_numpy(), 1)
+    lower = np.maximum(new["lower"].to_numpy() - moved, 0)
+    upper = np.minimum(new["upper"].to_numpy() + moved, 1)
+    certain = survival >= 1
+    limits = {"lower": np.where(certain, np.nan, lower), "upper": np.where(certain, np.nan, upper)}
+    return curve.assign(estimate=survival, se=new["se"].to_numpy(), **limits)
 
 
 def _release_means(frame: pd.DataFrame, profile: Profile, _parameters: int) -> pd.DataFrame:

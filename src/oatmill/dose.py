@@ -35,7 +35,7 @@ class DoseModel:
     """A fitted Cox model of leaving on dose.
 
     The dose terms come first in the fit; `doses_mg` and `days` are the person-time it rests on; `errors` says
-    what the errors are robust to (`site` or `client`).
+    what the errors are robust to (`site` or `client`), `by_site` whether there are sites to stratify by.
     """
 
     fit: CoxFit
@@ -45,6 +45,7 @@ class DoseModel:
     days: np.ndarray
     clients: int
     errors: str
+    by_site: bool
 
     @property
     def events(self) -> int:
@@ -107,12 +108,31 @@ def fit_dose_model(
     """
     dose, days = rows["dose_mg"].to_numpy(float), (rows["stop"] - rows["start"]).to_numpy(float)
     knots = _knots(dose, days) if spline else None
+    if spline:
+        _check_reference(dose, days, definitions)
     unit = 1.0 if spline else definitions.dose_unit_mg
     terms = dose_terms(dose, knots) / unit
     design = pd.DataFrame(terms, columns=[f"dose_{k}" for k in range(terms.shape[1])], index=rows.index)
-    clustered = "site" if rows["site"].nunique() >= FEWEST_SITES else "client"
+    sites = rows["site"].nunique()
+    clustered = "site" if sites >= FEWEST_SITES else "client"
     fit = _fit(rows, pd.concat([design, covariate_columns(rows, covariates)], axis=1), clustered)
-    return DoseModel(fit, knots, definitions.dose_reference_mg, dose, days, int(rows["client"].nunique()), clustered)
+    clients = int(rows["client"].nunique())
+    return DoseModel(fit, knots, definitions.dose_reference_mg, dose, days, clients, clustered, by_site=sites > 1)
+
+
+def _check_reference(dose: np.ndarray, days: np.ndarray, definitions: Definitions) -> None:
+    low, high = _weighted_limits(dose, days)
+    if not low <= definitions.dose_reference_mg <= high:
+        raise NotSupported(
+            _(
+                "The reference dose of {reference} mg lies outside the doses of these clients ({low} to {high} mg in 90% of "
+                "the time at risk), so no dose can be compared with it.",
+                reference=f"{definitions.dose_reference_mg:g}",
+                low=f"{low:.0f}",
+                high=f"{high:.0f}",
+            ),
+            cure=_("Set `definitions: dose_reference_mg` and `dose_unit_mg` to doses that fit the medication."),
+        )
 
 
 def _fit(rows: pd.DataFrame, design: pd.DataFrame, cluster: str) -> CoxFit:
@@ -176,10 +196,13 @@ def estimate_naive_slopes(cohort: pd.DataFrame, definitions: Definitions, covari
     """The same hazard ratio by exposures that must not be used: shown only beside the lagged dose.
 
     Maximum and whole-episode mean carry immortal time, the last dose carries reverse causation, the dose at
-    entry answers another question. One row per client, from day 1.
+    entry answers another question. One row per client, at risk from the same day as in the lagged model.
     """
+    before = first_risk_day(definitions) - 1
     known = cohort.dropna(subset=list(covariates))
-    rows = known.rename(columns={"entry": "start", "time": "stop"}).assign(left=known["event"].isin(LEFT).astype(int))
+    known = known[known["time"] > before]
+    rows = known.rename(columns={"entry": "start", "time": "stop"})
+    rows = rows.assign(left=known["event"].isin(LEFT).astype(int), start=np.maximum(known["entry"], before))
     found = []
     for column, name in NAIVE.items():
         part = rows.dropna(subset=[column]).rename(columns={column: "dose_mg"})
@@ -273,7 +296,8 @@ def _ratios(output: str, model: DoseModel, frame: pd.DataFrame, name: str, group
         "group": group,
         "unit": "ratio",
     }
-    frame = frame.assign(n=model.clients, events=model.events, **same)
+    strata = "baseline by site" if model.by_site else "one baseline"
+    frame = frame.assign(n=model.clients, events=model.events, definition=strata, **same)
     return Result(output, "regression", frame, parameters=len(model.fit.coefficients))
 
 

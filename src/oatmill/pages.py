@@ -84,6 +84,9 @@ class Page:
         link = self._data(table.name, table.data)
         _display(f'<div class="oatmill-table">{table.html}<p class="oatmill-data">{link}</p></div>')
 
+    def show_note(self, text: str) -> None:
+        _display(f'<p class="oatmill-withheld">{html.escape(text)}</p>')
+
     def show_findings(self, sentences: Sequence[str]) -> None:
         title = html.escape(_("Key findings"))
         items = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences)

@@ -14,8 +14,6 @@ from oatmill.results import Result
 from oatmill.schema import MEDICATIONS
 from oatmill.text import _
 
-DOSE_BAND_MG = 5
-
 
 def estimate_ledger(intake: Intake) -> Result:
     """Rows read, kept and quarantined by table; read = kept + quarantined."""
@@ -59,20 +57,21 @@ def estimate_site_months(doses: Path, sites: Sequence[str]) -> Result:
     return Result("site_months", "counts", found.drop(columns="site").assign(level=names, **same))
 
 
-def estimate_dose_distribution(doses: Path) -> Result:
-    """Client-days by dose in bands of 5 mg: `term` is the band's lower limit in mg; a blank dose is left out."""
+def estimate_dose_distribution(doses: Path, band_mg: float) -> Result:
+    """Client-days by dose in bands: `term` is the band's lower limit in mg; a blank dose is left out."""
+    band_dmg = round(10 * band_mg)
     found = _query(
         f"""
-        SELECT medication, {DOSE_BAND_MG} * (dose_dmg // {10 * DOSE_BAND_MG}) AS low,
+        SELECT medication, {band_dmg} * (dose_dmg // {band_dmg}) AS low_dmg,
                count(*) AS estimate, count(DISTINCT client) AS n
         FROM read_parquet(?) WHERE dose_dmg > 0 GROUP BY ALL ORDER BY ALL
         """,
         doses,
     )
-    terms = found["low"].astype(int).astype(str)
+    terms = (found["low_dmg"] / 10).map("{:g}".format)
     same = {"estimand": "client_days", "population": "all clients", "group": "dose_mg", "unit": "client-days"}
     frame = found.assign(term=terms, level=[MEDICATIONS[code] for code in found["medication"]], **same)
-    return Result("dose_distribution", "counts", frame.drop(columns=["medication", "low"]))
+    return Result("dose_distribution", "counts", frame.drop(columns=["medication", "low_dmg"]))
 
 
 def _query(sql: str, doses: Path) -> pd.DataFrame:

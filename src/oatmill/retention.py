@@ -22,10 +22,15 @@ SMALLEST_COHORT = 30
 
 def horizons_within(definitions: Definitions, longest: float) -> list[int]:
     """The study's horizons that can be reported: t <= H - G where follow-up stops at day H."""
-    last = longest
-    if definitions.follow_up_days and not definitions.look_ahead:
-        last = min(last, definitions.follow_up_days - definitions.gap_days)
+    last = min(longest, last_reported_day(definitions))
     return [t for t in definitions.horizons if t <= last]
+
+
+def last_reported_day(definitions: Definitions) -> float:
+    """H - G where follow-up stops at day H and the log is not looked at beyond; otherwise no limit."""
+    if definitions.follow_up_days is None or definitions.look_ahead:
+        return np.inf
+    return definitions.follow_up_days - definitions.gap_days
 
 
 def estimate_retention(
@@ -42,7 +47,7 @@ def estimate_retention(
     Returns
     -------
     Result of kind `curve`; rows on days with an exit or a censoring and on the days printed under the curve
-    (`term` = "horizon"). `estimate` is S(t): the share with more than t days in treatment.
+    (`term` = "horizon" for the study's horizons, "year" for whole years beyond a year). `estimate` is S(t): the share with more than t days in treatment.
 
     Notes
     -----
@@ -63,7 +68,7 @@ def estimate_retention(
         raise NotSupported(_("No client has a value of {column}.", column=group or ""))
     rows = pd.concat(parts, ignore_index=True)
     name = "retention_net" if net else "retention" if group is None else f"retention_by_{group}"
-    same = {"estimand": "retention", "population": "starters", "definition": rule, "unit": "probability"}
+    same = {"estimand": "retention", "population": population_of(cohort), "definition": rule, "unit": "probability"}
     return Result(f"{name}_{ends}", "curve", rows.assign(**same))
 
 
@@ -75,7 +80,7 @@ def estimate_fixed_retention(cohort: Cohort, definitions: Definitions) -> Result
     frame = _enough(cohort.frame)
     rows = []
     for t in horizons_within(definitions, np.inf):
-        reachable = frame[frame["potential_days"] >= t]
+        reachable = frame[frame["analysis_day"] - frame["start_day"] + 1 >= t]
         left = (reachable["event"] > 0) & (reachable["time"] <= t)
         if len(reachable):
             rows.append({"day": t, "n": len(reachable), "events": int((~left).sum())})
@@ -121,7 +126,7 @@ def estimate_exits(cohort: Cohort, definitions: Definitions) -> Result:
     ]
     same = {
         "estimand": "clients",
-        "population": "starters",
+        "population": population_of(cohort),
         "definition": "exit_reason|recorded" if cohort.recorded else f"exit_reason|gap{definitions.gap_days}",
         "group": "exit_reason",
         "unit": "clients",
@@ -129,16 +134,22 @@ def estimate_exits(cohort: Cohort, definitions: Definitions) -> Result:
     return Result("exit_reasons", "counts", pd.DataFrame(rows).assign(**same))
 
 
+def population_of(cohort: Cohort) -> str:
+    """Starters; or clients, where recorded spells do not tell who starts treatment for the first time."""
+    return "clients" if cohort.recorded else "starters"
+
+
 def _curve(frame: pd.DataFrame, definitions: Definitions, censored: tuple[int, ...]) -> pd.DataFrame:
     event = np.where(frame["event"].isin(censored), 0, (frame["event"] > 0).astype(int))
     table = count_by_day(frame["time"].to_numpy(), event, frame["entry"].to_numpy())
-    every_year = [365 * year for year in range(2, table.last_day // 365 + 1)]
-    printed = np.isin(table.day, [*horizons_within(definitions, table.last_day), *every_year])
-    rows = printed | (table.any_event > 0) | (table.censored > 0)
+    last = int(min(table.last_day, last_reported_day(definitions)))
+    horizon = np.isin(table.day, horizons_within(definitions, table.last_day))
+    year = np.isin(table.day, [365 * year for year in range(2, last // 365 + 1)]) & ~horizon
+    rows = horizon | year | (table.any_event > 0) | (table.censored > 0)
     columns = (table.day, table.at_risk, table.any_event, table.censored)
     curve = kaplan_meier_from_counts(*(column[rows] for column in columns))
     curve = curve.rename(columns={"at_risk": "n", "survival": "estimate"})
-    return curve.assign(term=np.where(printed[rows], "horizon", ""))
+    return curve.assign(term=np.select([horizon[rows], year[rows]], ["horizon", "year"], ""))
 
 
 def _enough(frame: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from oatmill.disclosure import Released, release
 from oatmill.errors import NotSupported, ParameterUnknown
-from oatmill.figures import Plot
+from oatmill.figures import Note, Plot
 from oatmill.pages import Page, run_settings
 from oatmill.profiles import PROFILES
 from oatmill.results import Result
@@ -109,7 +109,12 @@ class Session:
     @property
     def offers_causes(self) -> bool:
         """Whether exits may be analysed by cause: not while open episodes are censored at the data cut itself."""
-        return not self.has_log or self.definitions.open_episode_censoring != "cut"
+        return self.has_reasons and not (self.has_log and self.definitions.open_episode_censoring == "cut")
+
+    @property
+    def has_reasons(self) -> bool:
+        """Whether reasons of exits are recorded; without them every end is a dropout."""
+        return self.has("exits") if self.has_log else "exit_reason" in self._spells
 
     @property
     def _clients(self) -> pd.DataFrame | None:
@@ -125,7 +130,8 @@ class Session:
     def covariates(self) -> list[str]:
         """The study's covariates that its tables have."""
         tables = [self.intake.tables.get(name) for name in ("clients", "episodes")]
-        known = {column for table in tables if table is not None for column in table.columns}
+        present = [table for table in tables if table is not None]
+        known = {column for table in present for column in table if table[column].notna().any()}
         known |= {"age"} if "birth_date_day" in known else set()
         return [name for name in self.study.covariates if name in known]
 
@@ -212,7 +218,7 @@ class Session:
         def build(folder: Path) -> None:
             build_intervals(
                 self.doses,
-                self.cohort(by_cause=True).frame,
+                self.cohort(by_cause=self.has_reasons).frame,
                 definitions=self.definitions,
                 exits=self.intake.tables.get("exits"),
                 to=folder / "intervals.parquet",
@@ -225,7 +231,7 @@ class Session:
         if self.intake.doses is not None:
             self.episodes()
             self.episodes(self.definitions.co_primary_gap_days)
-            if self.offers_causes:
+            if self.offers_causes or not self.has_reasons:
                 self.intervals()
 
     def _opened(self) -> dict[str, int]:
@@ -248,15 +254,22 @@ class Session:
         self.page.file(result, released)
         return released
 
-    def show(self, *things: Plot | Table | Sequence[str]) -> None:
+    def show(self, *things: Plot | Note | Table | Sequence[str]) -> None:
         """Show figures, tables and key findings (a list of sentences)."""
         for thing in things:
             if isinstance(thing, Table):
                 self.page.show_table(thing)
             elif isinstance(thing, Plot):
                 self.page.show_plot(thing)
+            elif isinstance(thing, Note):
+                self.page.show_note(thing.text)
             else:
                 self.page.show_findings(thing)
+
+    def show_sentences(self, sentences: Sequence[str]) -> None:
+        """Show sentences that the settings of the study decide, one paragraph each."""
+        for sentence in sentences:
+            self.page.show_note(sentence)
 
     def add_cards(self, cards: Sequence[tuple[str, str, str]]) -> None:
         """Offer key numbers (label, value, note) for the landing page."""

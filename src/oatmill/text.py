@@ -82,6 +82,13 @@ def percent(share: float | None, decimals: int = 1) -> str:
     return _("{number}%", number=number(100 * share, decimals))
 
 
+def share_limits(lower: float, upper: float) -> str:
+    """An interval of shares, or an en dash where there is none."""
+    if math.isnan(lower) or math.isnan(upper):
+        return "–"
+    return _("{low} to {high}", low=percent(lower), high=percent(upper))
+
+
 def date(day: dt.date) -> str:
     from babel.dates import format_date
 

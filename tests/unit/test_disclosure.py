@@ -72,21 +72,43 @@ def curve_of(n: int, events: list[int], censored: list[int], horizon: int) -> Re
 
 
 def test_curve_steps_are_merged_until_six_events() -> None:
-    """60 starters (57 released), one leaves each day: cumulative events 1..13 are released as 3, 9, 15.
+    """120 starters (117 released), one leaves each day: cumulative events 1..13 are released as 3, 9, 15.
 
-    Steps only on days 1, 7 and 13; S = (1 - 3/57)(1 - 6/54)(1 - 6/48) = 42/57.
+    Steps only on days 1, 7 and 13; S = (1 - 3/117)(1 - 6/114)(1 - 6/108) = 102/117.
     """
-    released = release(curve_of(60, [1] * 13, [0] * 13, horizon=10), "midpoint6")
+    released = release(curve_of(120, [1] * 13, [0] * 13, horizon=10), "midpoint6")
     assert released.frame["day"].tolist() == [1, 7, 10, 13]
     assert released.frame["events"].tolist() == [3, 6, 0, 6]
-    assert released.one(day=13)["estimate"] == pytest.approx(42 / 57)
-    assert released.one(day=10)["estimate"] == pytest.approx(48 / 57)
+    assert released.one(day=13)["estimate"] == pytest.approx(102 / 117)
+    assert released.one(day=10)["estimate"] == pytest.approx(108 / 117)
 
 
 def test_the_tail_of_a_curve_with_few_at_risk_is_withheld() -> None:
-    released = release(curve_of(60, [1] * 50, [0] * 50, horizon=45), "midpoint6")
+    released = release(curve_of(120, [1] * 100, [0] * 100, horizon=95), "midpoint6")
     assert released.one(term="horizon")["status"] == "withheld"
-    assert released.where(status="shown")["n"].tolist() == [57, 54, 48, 42, 36, 30]
+    assert released.where(status="shown")["n"].tolist() == [117, 114, 108, 102, 96, 90, 84, 78, 72, 66, 60, 54]
+
+
+def test_a_hidden_number_of_exits_is_not_nobody_left() -> None:
+    """Under redact7_round5 the first 7 exits are hidden: no share is given until the eighth."""
+    released = release(curve_of(120, [1] * 20, [0] * 20, horizon=5), "redact7_round5")
+    assert released.one(term="horizon")["status"] == "withheld"
+    assert released.where(status="shown")["day"].min() == 8
+
+
+def test_limits_are_widened_by_what_the_rounding_can_move() -> None:
+    """On day 13 S is 102/117 of 108 at risk: Greenwood's log-log limits and 3/108 of S more on either side."""
+    row = release(curve_of(120, [1] * 13, [0] * 13, horizon=13), "midpoint6").one(day=13)
+    # R: summary(survfit(Surv(rep(1:2, c(15, 102)), rep(1:0, c(15, 102))) ~ 1, conf.type = "log-log"))
+    lower, upper = 0.7963855340, 0.9206447466
+    moved = 102 / 117 * 3 / 108
+    assert (row["lower"], row["upper"]) == pytest.approx((lower - moved, upper + moved), abs=1e-9)
+
+
+def test_before_the_first_exit_there_is_no_interval() -> None:
+    row = release(curve_of(120, [0] * 10, [0] * 10, horizon=5), "midpoint6").one(term="horizon")
+    assert row["estimate"] == 1
+    assert np.isnan(row["lower"]) and np.isnan(row["upper"])
 
 
 def test_a_small_group_has_no_curve() -> None:

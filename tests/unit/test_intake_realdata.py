@@ -26,6 +26,8 @@ def test_ctn0030(realdata, tmp_path):
     assert clients["sex"].value_counts(dropna=False).to_dict() == {"male": 522, "female": 345, None: 1}
     assert int(clients["enrolled_day"].isna().sum()) == 215  # never randomised
     log = "SELECT sum(dose_dmg), min(site), any_value(medication) FROM read_parquet(?)"
-    total, site, medication = duckdb.execute(log, [str(intake.doses)]).fetchone()
-    text = duckdb.execute("SELECT sum(dose_mg * 10)::BIGINT FROM read_csv(?)", [str(tmp_path / "doses.csv")]).fetchone()
+    total, site, medication = duckdb.execute(log, [str(intake.doses)]).fetchall()[0]
+    text = duckdb.execute(
+        "SELECT sum(dose_mg * 10)::BIGINT FROM read_csv(?)", [str(tmp_path / "doses.csv")]
+    ).fetchall()[0]
     assert (total, site, medication) == (text[0], 0, 1)

@@ -26,7 +26,7 @@ def cohort_of(rows: list[tuple[int, int, int]], **columns: object) -> Cohort:
     frame = pd.DataFrame(
         [{"time": days, "days": days, "event": event} for number, days, event in rows for _k in range(number)]
     )
-    frame = frame.assign(client=np.arange(len(frame)), entry=0, potential_days=1000, **columns)
+    frame = frame.assign(client=np.arange(len(frame)), entry=0, start_day=0, analysis_day=999, **columns)
     return Cohort(frame, (Step("clients", len(frame), 0, "all"),))
 
 
@@ -57,12 +57,12 @@ def test_without_censoring_kaplan_meier_is_the_fixed_share() -> None:
         assert at(curve, day)["estimate"] == pytest.approx(at(fixed, day)["estimate"])
 
 
-@pytest.mark.parametrize(("potential_days", "counted"), [(89, False), (90, True)])
+@pytest.mark.parametrize(("analysis_day", "counted"), [(88, False), (89, True)])
 def test_the_fixed_share_counts_whoever_could_reach_the_day_by_the_analysis_date(
-    potential_days: int, counted: bool
+    analysis_day: int, counted: bool
 ) -> None:
     cohort = cohort_of([(40, 100, CODE["dropout"])])
-    cohort.frame["potential_days"] = potential_days
+    cohort.frame["analysis_day"] = analysis_day
     result = estimate_fixed_retention(cohort, Definitions())
     assert (90 in set(result.frame["day"])) is counted
 

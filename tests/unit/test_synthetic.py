@@ -132,7 +132,7 @@ def test_the_log_is_like_a_real_one(demo, covered):
 
 def test_take_home_doses_begin_with_the_third_year(demo):
     rows = "SELECT min(day) FILTER (take_home_days > 0), max(take_home_days) FROM read_parquet(?)"
-    first, most = duckdb.execute(rows, [str(demo[1].doses)]).fetchone()
+    first, most = duckdb.execute(rows, [str(demo[1].doses)]).fetchall()[0]
     assert first >= day_number(later(demo[0].generate.start, model.TAKE_HOME_FROM_YEAR)) and most == 6
 
 

@@ -75,7 +75,9 @@ def link_exits(
         FATES.index("second"),
     )
     candidate = np.flatnonzero(fate == FATES.index("second"))
-    order = candidate[np.lexsort((why[candidate], when[candidate], at[candidate]))]
+    # A recorded dropout says no more than no record: any other reason within its days goes before it.
+    dropout = why[candidate] == _DROPOUT
+    order = candidate[np.lexsort((why[candidate], when[candidate], dropout, at[candidate]))]
     used = order[np.append(True, np.diff(at[order]) != 0)] if len(order) else order
     fate[used] = FATES.index("used")
     reason, day = np.where(is_open, NO_EXIT, _DROPOUT), np.full(len(client), NO_EXIT, dtype=np.int64)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -49,7 +49,6 @@ _STYLE: Any = {
 }
 
 P = ParamSpec("P")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -64,22 +63,40 @@ class Plot:
     data: pd.DataFrame
 
 
+@dataclass(frozen=True)
+class Note:
+    """A sentence in the place of a figure whose numbers are all withheld."""
+
+    text: str
+
+
 def theme() -> AbstractContextManager[None]:
     return plt.rc_context(_STYLE)
 
 
-def themed(draw: Callable[P, T]) -> Callable[P, T]:
-    """Run a drawing function under the theme and close its figure, so that a notebook does not show it twice."""
+def themed(draw: Callable[P, Plot]) -> Callable[P, Plot | Note]:
+    """Run a drawing function under the theme and close its figure, so that a notebook does not show it twice.
+
+    Where the first argument (a Released, or several) has no number that may be shown, a sentence takes the place
+    of the figure.
+    """
 
     @functools.wraps(draw)
-    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+    def run(*args: P.args, **kwargs: P.kwargs) -> Plot | Note:
+        first: Any = args[0]
+        if not any(_has_numbers(each) for each in (first if isinstance(first, Sequence) else [first])):
+            return Note(_("This figure is withheld: too few clients or exits stand behind it."))
         with theme():
             plot = draw(*args, **kwargs)
-        if isinstance(plot, Plot):
-            plt.close(plot.figure)
+        plt.close(plot.figure)
         return plot
 
     return run
+
+
+def _has_numbers(thing: Any) -> bool:
+    """Whether there is anything to draw; what is not a Released is left to the drawing function."""
+    return not isinstance(thing, Released) or bool((thing.frame["status"] == "shown").any())
 
 
 def make_plot(source: Released | list[Released], figure: Figure, *, name: str, caption: str, alt: str) -> Plot:

@@ -11,14 +11,15 @@ from matplotlib.axes import Axes
 from oatmill.disclosure import Released
 from oatmill.figures import BLUE, GREY, LIGHT, RED, Plot, make_plot, themed
 from oatmill.labels import EXPOSURES, label
+from oatmill.study import Definitions
 from oatmill.text import _, number
 
 
 @themed
-def plot_dose_curve(curve: Released, person_time: Released, reference_mg: float) -> Plot:
+def plot_dose_curve(curve: Released, person_time: Released, definitions: Definitions) -> Plot:
     """Hazard ratio of leaving by dose, over the person-time it rests on."""
     figure, (axes, below) = plt.subplots(2, 1, figsize=(6.6, 5.1), height_ratios=[4, 1.3], sharex=True)
-    shown = curve.where(status="shown")
+    shown, reference_mg = curve.where(status="shown"), definitions.dose_reference_mg
     dose = shown["term"].astype(float).to_numpy()
     axes.fill_between(dose, shown["lower"], shown["upper"], color=BLUE, alpha=0.18, linewidth=0)
     axes.plot(dose, shown["estimate"], color=BLUE)
@@ -35,7 +36,7 @@ def plot_dose_curve(curve: Released, person_time: Released, reference_mg: float)
     width = 0.92 * np.diff(np.sort(low)).min() if len(low) > 1 else 1
     below.bar(low, time["estimate"] / 365.25, width=width, align="edge", color=LIGHT, edgecolor=GREY)
     below.set_ylabel(_("Person-years"))
-    below.set_xlabel(_("Mean dose two to three weeks earlier (mg a day)"))
+    below.set_xlabel(_("Mean dose of the week that ended {lag} days earlier (mg a day)", lag=definitions.lag_days))
     ends = shown.iloc[[0, -1]]
     alt = _(
         "The hazard ratio of leaving is {first} at {low} mg and {last} at {high} mg, against {reference} mg.",
@@ -46,8 +47,7 @@ def plot_dose_curve(curve: Released, person_time: Released, reference_mg: float)
         reference=number(reference_mg, 0),
     )
     caption = _(
-        "Hazard ratio of leaving treatment by dose with 95% interval (Cox model, restricted cubic spline, baseline by "
-        "site), between the 5th and 95th percentile of person-time; below, the person-time at each dose."
+        "Hazard ratio of leaving treatment by dose with 95% interval (Cox model, restricted cubic spline), between the 5th and 95th percentile of person-time; below, the person-time at each dose."
     )
     return make_plot([curve, person_time], figure, name="dose_hazard_ratio", caption=caption, alt=alt)
 
@@ -72,7 +72,7 @@ def plot_why_not(slopes: Sequence[Released]) -> Plot:
     alt = _("Hazard ratios of leaving by the way dose is measured: {values}.", values=", ".join(parts))
     caption = _(
         "The same model with the lagged dose (circle) and with exposures that must not be used (squares): the highest "
-        "and the mean dose of the whole episode could only be reached by staying, the last dose carries the taper."
+        "and the mean dose of the whole episode could only be reached by staying, the last dose carries a taper."
     )
     return make_plot(list(slopes), figure, name="dose_why_not", caption=caption, alt=alt)
 

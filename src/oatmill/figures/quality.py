@@ -9,7 +9,7 @@ import seaborn as sns
 from oatmill.disclosure import Released
 from oatmill.figures import BLUE, LIGHT, Plot, make_plot, themed
 from oatmill.labels import LEVELS, label
-from oatmill.text import _, integer
+from oatmill.text import _, integer, number
 
 
 @themed
@@ -44,15 +44,20 @@ def plot_site_months(released: Released) -> Plot:
 
 @themed
 def plot_dose_distribution(released: Released, medication: str) -> Plot:
-    """Client-days by dose in bands of 5 mg."""
+    """Client-days by dose band."""
     frame = released.where(status="shown", level=medication)
     low = frame["term"].astype(float).to_numpy()
     share = (frame["estimate"] / frame["estimate"].sum()).to_numpy()
     figure, axes = plt.subplots(figsize=(6.6, 3.3))
-    axes.bar(low, 100 * share, width=4.6, align="edge", color=BLUE)
-    axes.set_xlabel(_("Daily dose of {medication} (mg, bands of 5)", medication=label(LEVELS, medication)))
+    width = np.diff(np.sort(low)).min() if len(low) > 1 else 1.0
+    axes.bar(low, 100 * share, width=0.92 * width, align="edge", color=BLUE)
+    axes.set_xlabel(
+        _("Daily dose of {medication} (mg, bands of {width})", medication=label(LEVELS, medication), width=f"{width:g}")
+    )
     axes.set_ylabel(_("Share of client-days (%)"))
     peak = low[share.argmax()] if len(share) else np.nan
-    alt = _("Most client-days have a dose from {low} to below {high} mg.", low=integer(peak), high=integer(peak + 5))
+    alt = _(
+        "Most client-days have a dose from {low} to below {high} mg.", low=number(peak, 0), high=number(peak + width, 0)
+    )
     caption = _("Distribution of recorded daily doses.")
     return make_plot(released, figure, name="dose_distribution", caption=caption, alt=alt)

@@ -24,18 +24,18 @@ def plot_retention(primary: Released, co_primary: Released | None = None) -> Plo
     _draw_curve(axes, first, PALETTE[0], interval=True)
     last = _last_day(first)
     _label_curve(axes, first, PALETTE[0], above=True)
-    if co_primary is not None:
+    if co_primary is not None and not _shown(co_primary.frame).empty:
         _draw_curve(axes, co_primary.frame, PALETTE[1], interval=False)
         _label_curve(axes, co_primary.frame, PALETTE[1], above=False)
-    horizons = _shown(first[first["term"] == "horizon"])
+    horizons = _shown(first[first["term"] != ""])
     axes.plot(horizons["day"], horizons["estimate"], "o", color=PALETTE[0], markersize=5)
-    _dress(axes, last, _("Share of starters still in treatment"))
+    _dress(axes, last, _("Share still in treatment"))
     _risk_table(below, [("", _shown(first))], axes)
     texts = [_("{share} after {day} days", share=percent(e, 0), day=integer(d)) for d, e in _pairs(horizons)]
     alt = _("Retention falls over time: {values}.", values=", ".join(texts))
     caption = _(
-        "Kaplan-Meier retention of starters' first episode with 95% interval (log-log); dots mark the printed days; "
-        "below, the number of starters at risk."
+        "Kaplan-Meier retention of the first episode with 95% interval (log-log); dots mark the printed days; "
+        "below, the number of clients at risk."
     )
     return make_plot(
         [primary, *([co_primary] if co_primary else [])], figure, name="retention", caption=caption, alt=alt
@@ -52,7 +52,7 @@ def plot_retention_by_group(released: Released, title: str) -> Plot:
     for colour, (_name, part) in zip(PALETTE, rows, strict=False):
         _draw_curve(axes, part, colour, interval=True)
     _label_levels(axes, levels)
-    _dress(axes, _last_day(shown), _("Share of starters still in treatment"))
+    _dress(axes, _last_day(shown), _("Share still in treatment"))
     _risk_table(below, rows, axes)
     alt = _(
         "Retention in groups ({group}): {values}.",
@@ -64,7 +64,7 @@ def plot_retention_by_group(released: Released, title: str) -> Plot:
 
 
 def _in_words(level: str, shown: pd.DataFrame) -> str:
-    last = shown[(shown["term"] == "horizon") & (shown["day"] <= 365)].tail(1)
+    last = shown[shown["term"] == "horizon"].tail(1)
     if last.empty:
         return level
     row = last.iloc[0]
@@ -92,7 +92,7 @@ def _dress(axes: Axes, last: float, label: str) -> None:
     axes.set_xticks(np.arange(0, last * 1.02, step))
     axes.set_xticklabels([integer(x) for x in axes.get_xticks()])
     axes.set_ylabel(label)
-    axes.set_xlabel(_("Days since the first dose of the episode"))
+    axes.set_xlabel(_("Days since the start of the episode"))
     axes.grid(axis="y", color="#E6E6E6", linewidth=0.8)
 
 
@@ -105,7 +105,7 @@ def _risk_table(below: Axes, rows: Sequence[tuple[str, pd.DataFrame]], axes: Axe
     below.set_title(_("Clients at risk"), fontsize=9, color=GREY, fontweight="normal", pad=4)
     for line, (level, frame) in enumerate(rows):
         height, before = len(rows) - 1 - line, -width
-        printed = pd.concat([frame.head(1).assign(day=0), frame[frame["term"] == "horizon"]])
+        printed = pd.concat([frame.head(1).assign(day=0), frame[frame["term"] != ""]])
         for day, n in zip(printed["day"], printed["n"], strict=True):
             if np.isfinite(n) and day - before > 0.095 * width:
                 colour = PALETTE[line] if len(rows) > 1 else "#222222"

@@ -6,7 +6,7 @@ from oatmill.disclosure import Released
 from oatmill.text import _, integer, percent
 
 
-def findings_cohort(attrition: Released, shares: Released, episodes: Released | None) -> list[str]:
+def findings_cohort(attrition: Released, shares: Released | None, episodes: Released | None) -> list[str]:
     """Who is analysed, and how many come back."""
     steps = attrition.frame.sort_values("period")["estimate"]
     sentences = [
@@ -16,10 +16,16 @@ def findings_cohort(attrition: Released, shares: Released, episodes: Released | 
             kept=integer(steps.iloc[-1]),
         )
     ]
-    women = shares.where(group="sex", level="female", status="shown")
-    if len(women):
-        sentences.append(_("{share} of starters are women.", share=percent(women["estimate"].iloc[0])))
-    return sentences + (_return_sentence(episodes) if episodes else [])
+    return [*sentences, *(_sex_sentence(shares) if shares else []), *(_return_sentence(episodes) if episodes else [])]
+
+
+def _sex_sentence(shares: Released) -> list[str]:
+    counts = shares.where(group="sex", status="shown").set_index("level")["events"]
+    known = counts.drop("missing", errors="ignore").sum()
+    if "female" not in counts or known == 0:
+        return []
+    share = percent(counts["female"] / known)
+    return [_("{share} of the clients whose sex is known are women.", share=share)]
 
 
 def _return_sentence(episodes: Released) -> list[str]:
@@ -34,4 +40,4 @@ def cards_cohort(attrition: Released) -> list[tuple[str, str, str]]:
     """The landing page's key number: how many clients are analysed."""
     steps = attrition.frame.sort_values("period")["estimate"]
     note = _("of {n} clients with a record", n=integer(steps.iloc[0]))
-    return [(_("starters analysed"), integer(steps.iloc[-1]), note)]
+    return [(_("clients analysed"), integer(steps.iloc[-1]), note)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from oatmill.disclosure import Released
+from oatmill.labels import COVARIATES, label
 from oatmill.text import _, integer, number, percent
 
 
@@ -15,9 +16,10 @@ def findings_dose(
     left_before: Released,
     clients: Released,
     carried: Released,
+    covariates: Sequence[str],
 ) -> list[str]:
     """What can be said about dose and leaving, and what cannot."""
-    sentences = _slope_sentence(slope) + _curve_sentence(curve) + _naive_sentence(slope, naive)
+    sentences = _slope_sentence(slope, covariates) + _curve_sentence(curve) + _naive_sentence(slope, naive)
     before = left_before.frame.iloc[0]
     if before["status"] == "shown":
         sentences.append(
@@ -55,34 +57,47 @@ def cards_dose(slope: Released) -> list[tuple[str, str, str]]:
     return [(_("hazard ratio of leaving {unit}", unit=row["group"]), number(row["estimate"], 2), note)]
 
 
-def _slope_sentence(slope: Released) -> list[str]:
+def _slope_sentence(slope: Released, covariates: Sequence[str]) -> list[str]:
     row = slope.frame.iloc[0]
     if row["status"] != "shown":
         return [_("There are too few exits for a dose model that may be shown.")]
-    return [
-        _(
+    values = {
+        "ratio": number(row["estimate"], 2),
+        "unit": row["group"],
+        "low": number(row["lower"], 2),
+        "high": number(row["upper"], 2),
+    }
+    if row["definition"] == "baseline by site":
+        text = _(
             "Among clients in treatment after the first weeks, the hazard of leaving was multiplied by {ratio} {unit} "
             "of dose (95% interval {low} to {high}), comparing clients of the same site and day in treatment.",
-            ratio=number(row["estimate"], 2),
-            unit=row["group"],
-            low=number(row["lower"], 2),
-            high=number(row["upper"], 2),
+            **values,
         )
-    ]
+    else:
+        text = _(
+            "Among clients in treatment after the first weeks, the hazard of leaving was multiplied by {ratio} {unit} "
+            "of dose (95% interval {low} to {high}), comparing clients on the same day in treatment.",
+            **values,
+        )
+    if not covariates:
+        return [text, _("Not adjusted for anything: the study has none of its covariates.")]
+    names = ", ".join(label(COVARIATES, name) for name in covariates)
+    return [text, _("Adjusted for: {names}.", names=names)]
 
 
 def _curve_sentence(curve: Released) -> list[str]:
+    """The hazard ratio at the lowest and the highest dose of the curve, in whole bands."""
     shown = curve.where(status="shown")
-    rows = {row["term"]: row for row in shown.to_dict("records") if row["term"] in ("40", "80")}
+    ends = shown[shown["se"] > 0].iloc[[0, -1]] if (shown["se"] > 0).sum() > 1 else shown.head(0)
     return [
         _(
             "Against the reference dose the hazard ratio at {dose} mg is {ratio} (95% interval {low} to {high}).",
-            dose=dose,
+            dose=row["term"],
             ratio=number(row["estimate"], 2),
             low=number(row["lower"], 2),
             high=number(row["upper"], 2),
         )
-        for dose, row in rows.items()
+        for row in ends.to_dict("records")
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from oatmill.disclosure import Released
+from oatmill.labels import COVARIATES, label
 from oatmill.text import _, integer, percent
 
 
@@ -33,6 +34,10 @@ def findings_quality(ledger: Released, checks: Released, missing: Released | Non
     if missing is not None and missing.frame["estimate"].max() > 0:
         worst = missing.frame.sort_values("estimate").iloc[-1]
         sentences.append(
-            _("{column} is missing for {share} of clients.", column=worst["level"], share=percent(worst["estimate"]))
+            _(
+                "{column}: not known for {share} of clients.",
+                column=label(COVARIATES, worst["level"]),
+                share=percent(worst["estimate"]),
+            )
         )
     return sentences

@@ -156,8 +156,15 @@ def execute(
     except DeadKernelError:
         failure = Failure("DeadKernelError", "", 0, (), "")
     finally:
-        ensure_event_loop().close()  # nbclient leaves this thread's loop open
+        _close_own_loop()
     return Executed(tidy(kept[0]), failure, _count_warnings(kept[0]))
+
+
+def _close_own_loop() -> None:
+    """nbclient leaves this thread's event loop open; a loop that somebody else is running is not ours to close."""
+    loop = ensure_event_loop()
+    if not loop.is_running():
+        loop.close()
 
 
 def _failure(error: PapermillExecutionError, notebook: Any) -> Failure:

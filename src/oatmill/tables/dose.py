@@ -16,12 +16,17 @@ WHY_NOT = {
     "naive: entry": lambda: _("answers another question: the first dose, not the dose reached"),
     "naive: maximum": lambda: _("errs towards benefit: a high maximum can only be reached by staying (immortal time)"),
     "naive: mean": lambda: _("errs towards benefit: those who leave during titration have a low mean (immortal time)"),
-    "naive: last": lambda: _("errs: the last dose carries the taper before a planned exit (reverse causation)"),
+    "naive: last": lambda: _(
+        "errs where doses are tapered before leaving: the last dose is low because the client is leaving (reverse causation)"
+    ),
 }
 
 
-def table_dose_bands(released: Released) -> Table:
+def table_dose_bands(released: Released, by_cause: bool) -> Table:
     """Exits and person-time by dose band."""
+    exits = _("Exits: dropout, administrative exit, completed taper; not death, prison or transfer out.")
+    if not by_cause:
+        exits = _("Exits of every kind: the study records no reasons.")
     rows = []
     for row in released.frame.to_dict("records"):
         shown = row["status"] == "shown"
@@ -47,9 +52,7 @@ def table_dose_bands(released: Released) -> Table:
             "exits": _("Exits"),
             "rate": _("Exits per 100 person-years"),
         },
-        notes=[
-            _("Exits: dropout, administrative exit, completed taper. A client can be in several bands. Not adjusted.")
-        ],
+        notes=[exits, _("A client can be in several bands. Not adjusted.")],
     )
 
 

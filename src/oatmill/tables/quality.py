@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from oatmill.disclosure import Released
+from oatmill.labels import COVARIATES, label
 from oatmill.tables import Table, make_table, withheld
 from oatmill.text import _, integer, ngettext, percent
 
@@ -59,7 +60,12 @@ def table_checks(released: Released) -> Table:
 def table_missing(released: Released) -> Table:
     """Share of clients without a value, by column."""
     frame = released.frame
-    rows = pd.DataFrame({"column": frame["level"], "share": [percent(x) for x in frame["estimate"]]})
+    rows = pd.DataFrame(
+        {
+            "column": [label(COVARIATES, name) for name in frame["level"]],
+            "share": [percent(x) for x in frame["estimate"]],
+        }
+    )
     return make_table(
         released,
         rows,

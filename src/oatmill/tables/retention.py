@@ -9,7 +9,7 @@ import pandas as pd
 from oatmill.disclosure import Released
 from oatmill.labels import MEASURES, REASONS, label, label_of_rule
 from oatmill.tables import Table, make_table, withheld
-from oatmill.text import _, integer, percent
+from oatmill.text import _, integer, percent, share_limits
 
 
 def table_retention(sources: Sequence[Released]) -> Table:
@@ -31,7 +31,10 @@ def table_retention(sources: Sequence[Released]) -> Table:
         groups="measure",
         notes=[
             _("Retained at day t: more than t days in treatment."),
-            _("ret_km_net is never lower than ret_km and is not a probability of being in treatment."),
+            _(
+                "ret_km_net censors death and prison: before rounding, and for the same starters, it is never lower than "
+                "ret_km, and it is not a probability of being in treatment."
+            ),
         ],
     )
 
@@ -39,12 +42,12 @@ def table_retention(sources: Sequence[Released]) -> Table:
 def _rows(released: Released) -> list[dict[str, str]]:
     frame = released.frame
     if released.kind == "curve":
-        frame = frame[(frame["term"] == "horizon") & (frame["day"] <= 365)]
+        frame = frame[frame["term"] == "horizon"]
     rows = []
     for row in frame.to_dict("records"):
         measure = row["definition"].partition("|")[0]
         shown = row["status"] == "shown"
-        interval = _("{low} to {high}", low=percent(row["lower"]), high=percent(row["upper"]))
+        interval = share_limits(row["lower"], row["upper"])
         rows.append(
             {
                 "ends": label_of_rule(row["definition"]),
