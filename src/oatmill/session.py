@@ -266,6 +266,10 @@ class Session:
             else:
                 self.page.show_findings(thing)
 
+    def show_unsupported(self) -> None:
+        """Say, under a heading that stands in every report, that there is nothing to put there."""
+        self.page.show_note(_("The data or the settings of this study do not support this part."))
+
     def show_sentences(self, sentences: Sequence[str]) -> None:
         """Show sentences that the settings of the study decide, one paragraph each."""
         for sentence in sentences:
