@@ -26,7 +26,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 import venv
 from collections.abc import Callable
 from pathlib import Path
@@ -53,7 +52,8 @@ def check_python() -> None:
         found = ".".join(map(str, sys.version_info[:3]))
         sys.exit(
             f"Oatmill needs Python {OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}; this is {found}.\n"
-            f"Start it with another one, for example: python3.12 bootstrap.py {' '.join(sys.argv[1:])}"
+            f"Start it with another one, for example: {'py -3.12' if os.name == 'nt' else 'python3.12'} "
+            f"bootstrap.py {' '.join(sys.argv[1:])}"
         )
 
 
@@ -82,6 +82,8 @@ def python_of(folder: Path) -> Path:
 
 
 def stamp_of(entries: list[str]) -> str:
+    import tomllib  # not in Python 3.10, which check_python refuses in words
+
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     installed = [repr(project[name]) for name in ("project", "build-system")] + [repr(project["tool"]["hatch"])]
     text = "\n".join([sys.version, str(ROOT), *entries, *installed])
@@ -97,10 +99,9 @@ def build_environment(folder: Path, names: tuple[str, ...]) -> Path:
         return python
     started = time.monotonic()
     say(f"Building the environment {folder.name} (once; a few minutes on a slow connection)")
-    if not python.exists():
+    if not has_pip(python):
         say("  1/3 creating it")
-        shutil.rmtree(folder, ignore_errors=True)
-        venv.create(folder, with_pip=True)
+        create(folder)
     say(f"  2/3 installing {len(entries)} packages from the lock")
     install_locked(python, entries)
     say("  3/3 installing Oatmill itself")
@@ -110,6 +111,24 @@ def build_environment(folder: Path, names: tuple[str, ...]) -> Path:
     stamp_file.write_text("\n".join(dict.fromkeys(stamps + kept)), encoding="utf-8")
     say(f"  ready after {time.monotonic() - started:.0f} s")
     return python
+
+
+def has_pip(python: Path) -> bool:
+    """Whether the environment is whole: one that was killed while it was made has no pip."""
+    if not python.exists():
+        return False
+    return (
+        subprocess.call([str(python), "-m", "pip", "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        == 0
+    )
+
+
+def create(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        venv.create(folder, with_pip=True)
+    except (subprocess.CalledProcessError, OSError) as error:
+        sys.exit(f"The environment could not be made ({error}). On Debian and Ubuntu: apt install python3-venv")
 
 
 def install_locked(python: Path, entries: list[str]) -> None:

@@ -67,11 +67,6 @@ class Plan:
     def of(self, output: str) -> set[tuple[str, ...]]:
         return set(self.withheld.get(output, ()))
 
-    def outputs_changed(self, other: Plan) -> set[str]:
-        """Outputs whose released cells differ between two plans."""
-        names = {*self.withheld, *other.withheld}
-        return {name for name in names if self.of(name) != other.of(name)}
-
 
 def cell_of(row: Mapping[Any, Any]) -> tuple[str, ...]:
     """The identity of a cell: population, definition, measure, group, level, term, day and period; never its page."""

@@ -22,6 +22,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from oatmill.text import _
 
 Kinds = Mapping[tuple[str, str], tuple[str, bool]]
 
+_SHOWN = re.compile(r'<(?:div|figure|p) class="oatmill-[a-z]+"')
 _SHORTEST = 6  # shorter identifiers are guarded by structure
 _MOST_FAULTS = 20
 _VALUES = ("estimate", "lower", "upper", "se", "n", "events")
@@ -72,7 +74,11 @@ def check_publishable(
     GateRefused
         with every fault found (at most 20): the file and the place, never what stood there
     """
-    faults = [*check_counts(folder, profile, kinds), *check_bytes(folder, identifiers, private_texts)]
+    faults = [
+        *check_counts(folder, profile, kinds),
+        *check_notebooks(folder),
+        *check_bytes(folder, identifiers, private_texts),
+    ]
     if faults:
         raise GateRefused(
             _("The finished report holds something that must not be published. The old report stays."),
@@ -140,6 +146,27 @@ def _is_share(row: Mapping[str, str]) -> bool:
     return math.isclose(float(row["estimate"]), float(row["events"]) / float(row["n"]), rel_tol=1e-6)
 
 
+# Notebooks
+
+
+def check_notebooks(folder: Path) -> Iterator[Fault]:
+    """Every output of a published notebook that `study.show` did not make: it may hold rows of data."""
+    for path in sorted(folder.rglob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        for number, cell in enumerate(cells, start=1):
+            if any(not _is_shown(output) for output in cell.get("outputs", [])):
+                yield Fault(
+                    _("cell {cell} shows something that was not released", cell=number),
+                    path.relative_to(folder).as_posix(),
+                    cure=_("Show results with study.show(...); end the cell with nothing else, and print nothing."),
+                )
+
+
+def _is_shown(output: Mapping[str, Any]) -> bool:
+    markup = "".join(output.get("data", {}).get("text/html", ""))
+    return output["output_type"] == "display_data" and _SHOWN.match(markup) is not None
+
+
 # Bytes
 
 
@@ -196,7 +223,10 @@ def private_texts(work: Path) -> list[str]:
     """What would tell where and by whom a report was made: the home and working folders and the user's name."""
     places = {str(folder) for folder in (Path.home(), Path.cwd(), work, work.parent)}
     texts = [place + mark for place in sorted(places) if len(place) > 3 for mark in "/\\"]
-    user = getpass.getuser()
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        user = ""
     return texts + ([user] if len(user) >= _SHORTEST and user.lower() not in _COMMON_USERS else [])
 
 

@@ -11,9 +11,8 @@ import html
 import io
 import json
 import os
-import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +32,13 @@ RESULT_COLUMNS = ("page", "output", *RELEASED_COLUMNS)
 class Page:
     """Where a notebook's outputs go.
 
-    `work` is the study's private folder; `stage` the folder of this run's releasable files, None by hand;
-    `changes` are settings that the command line overrules for the whole report.
+    `work` is the study's private folder; `stage` the folder of this run's releasable files, None by hand.
     """
 
     work: Path
     stage: Path | None = None
     name: str = ""
     plan: Plan = Plan()
-    changes: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def current(cls, study_id: str) -> Page:
@@ -51,7 +48,7 @@ class Page:
             return cls(Path(os.environ.get("OATMILL_OUT", home)) / "work" / study_id)
         run = run_settings()
         stage = Path(os.environ.get("OATMILL_STAGE", run["stage"]))
-        return cls(Path(run["work"]), stage, os.environ["OATMILL_PAGE"], read_plan(Path(run["plan"])), run["changes"])
+        return cls(Path(run["work"]), stage, os.environ["OATMILL_PAGE"], read_plan(Path(run["plan"])))
 
     def file(self, result: Result, released: Released) -> None:
         """Keep the Result for the plan of the whole book, and the released rows for results.csv."""
@@ -137,11 +134,6 @@ def read_results(folder: Path) -> dict[str, list[Result]]:
             Result(frame=read_frame(about.with_suffix(".parquet")), **facts)
         )
     return results
-
-
-def forget_results(folder: Path, page: str) -> None:
-    """Drop what a page filed in an earlier run, before its notebook runs again."""
-    shutil.rmtree(folder / page, ignore_errors=True)
 
 
 def write_rows(rows: pd.DataFrame, path: Path) -> None:

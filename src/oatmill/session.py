@@ -49,6 +49,14 @@ def open_study(study_file: str | Path | None = None, **knobs: Any) -> Session:
     _refuse_unknown_parameters(("study_file", *knobs))
     changes = run_settings().get("changes", {})
     turned = {f"definitions.{name}": value for name, value in knobs.items() if value is not None}
+    if run_settings() and turned:
+        raise ParameterUnknown(
+            _("A report takes its definitions from the study file, not from the parameters of a notebook."),
+            cure=_(
+                "Set the notebook's parameters back to None, and put {names} into the study file or use --set.",
+                names=", ".join(turned),
+            ),
+        )
     study = read_study(study_file or bundle() / "data" / "demo", changes | turned)
     use_language(study.language)
     session = Session(study, Page.current(study.id), turned)
@@ -153,8 +161,10 @@ class Session:
         prints = Fingerprints(self.page.work)
         paths = {table: self.study.path_of(table) for table in sorted(self.study.sources)}
         files = [f"{table}:{prints.of(path)}" for table, path in paths.items() if path.is_file()]
-        modules = source_hash("intake", "schema", "errors", "store")
-        return hash_text(*files, json.dumps([settings["sources"], read], sort_keys=True), modules, lock_hash())
+        # The checks name their rules in the study's language, so the language is a part of the key.
+        modules = source_hash("intake", "schema", "errors", "store", "study", "text", "session", "locale")
+        named = json.dumps([settings["sources"], read, self.study.language], sort_keys=True)
+        return hash_text(*files, named, modules, lock_hash())
 
     @cached_property
     def intake(self) -> Intake:
@@ -233,6 +243,7 @@ class Session:
             self.episodes(self.definitions.co_primary_gap_days)
             if self.offers_causes or not self.has_reasons:
                 self.intervals()
+        self.store.prune()
 
     def _opened(self) -> dict[str, int]:
         sites = self.intake.tables.get("sites")

@@ -91,31 +91,46 @@ def write_atomically(path: Path, text: str) -> None:
     os.replace(name, path)
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove a folder so that a half-removed one is never found under its name."""
+    doomed = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".removed-")) / folder.name
+    os.replace(folder, doomed)
+    shutil.rmtree(doomed.parent, ignore_errors=True)
+
+
 class Store:
     """The stations of one study, under `work/<id>/stations`."""
 
     def __init__(self, work: Path):
         self.folder = private_folder(work) / "stations"
         self.folder.mkdir(exist_ok=True)
+        self.used: set[str] = set()
 
     def folder_of(self, name: str, key: str, build: Callable[[Path], None]) -> Path:
         """The station's folder; `build` fills it when it is not there yet."""
         target = self.folder / f"{name}-{key}"
-        if not target.is_dir():
-            for old in self.folder.glob(f"{name}-*"):
-                shutil.rmtree(old, ignore_errors=True)
-            scratch = Path(tempfile.mkdtemp(dir=self.folder, prefix=f".{name}-"))
-            try:
-                build(scratch)
-                if not target.is_dir():  # another notebook may have built it meanwhile
-                    os.replace(scratch, target)
-            except BaseException:
-                shutil.rmtree(scratch, ignore_errors=True)
+        self.used.add(target.name)
+        if target.is_dir():
+            return target
+        scratch = Path(tempfile.mkdtemp(dir=self.folder, prefix=f".{name}-"))
+        try:
+            build(scratch)
+            os.replace(scratch, target)
+        except OSError:
+            if not target.is_dir():  # else another notebook has built it meanwhile
                 raise
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
         return target
 
-    def has(self, name: str, key: str) -> bool:
-        return (self.folder / f"{name}-{key}").is_dir()
+    def prune(self) -> None:
+        """Remove the stations that this store was not asked for, and what killed builds left behind.
+
+        Only for a run that holds the study's lock and has asked for all its stations.
+        """
+        for folder in self.folder.iterdir():
+            if folder.name not in self.used:
+                remove_folder(folder)
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -182,6 +181,9 @@ def read_study(path: Path | str, changes: Mapping[str, Any] | None = None) -> St
     tree, lines = _load(file)
     for key, value in (changes or {}).items():
         _set(tree, key.split("."), value)
+    if "folder" in tree:  # a field of the model, never a key of the file
+        fault = Fault(_("unknown name"), file=file.name, row=lines.get(("folder",)), found="`folder`")
+        raise StudyInvalid(_("The study file {file} cannot be used as it is.", file=file.name), [fault])
     try:
         study = Study.model_validate(tree)
     except ValidationError as error:
@@ -193,13 +195,6 @@ def read_study(path: Path | str, changes: Mapping[str, Any] | None = None) -> St
 def settings_of(study: Study) -> dict[str, Any]:
     """Every setting of the study as plain JSON values (for keys, the manifest and the methods page)."""
     return json.loads(study.model_dump_json())
-
-
-def fingerprint(study: Study, *keys: str) -> str:
-    """A short hash of these top-level settings."""
-    settings = settings_of(study)
-    text = json.dumps({key: settings[key] for key in keys}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _find(path: Path) -> Path:
@@ -233,25 +228,46 @@ def _load(file: Path) -> tuple[dict[str, Any], dict[tuple[str | int, ...], int]]
     if not isinstance(tree, dict) or node is None:
         raise StudyNotYaml(not_yaml, [Fault(_("there are no keys in it"), file=file.name, expected="oatmill: 1")])
     lines: dict[tuple[str | int, ...], int] = {}
-    _note_lines(node, (), lines)
+    twice: list[Fault] = []
+    _note_lines(node, (), lines, twice, file.name)
+    if twice:
+        raise StudyInvalid(_("The study file {file} cannot be used as it is.", file=file.name), twice)
     return tree, lines
 
 
-def _note_lines(node: yaml.Node, place: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int]) -> None:
+def _note_lines(
+    node: yaml.Node,
+    place: tuple[str | int, ...],
+    lines: dict[tuple[str | int, ...], int],
+    twice: list[Fault],
+    file: str,
+) -> None:
+    """Note the line of each key, and each key that stands twice (YAML itself would take the last one silently)."""
     lines.setdefault(place, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             inner = (*place, key.value)
+            if inner in lines:
+                twice.append(
+                    Fault(_("the key `{key}` stands twice", key=key.value), file=file, row=key.start_mark.line + 1)
+                )
             lines[inner] = key.start_mark.line + 1
-            _note_lines(value, inner, lines)
+            _note_lines(value, inner, lines, twice, file)
     elif isinstance(node, yaml.SequenceNode):
         for position, value in enumerate(node.value):
-            _note_lines(value, (*place, position), lines)
+            _note_lines(value, (*place, position), lines, twice, file)
 
 
 def _set(tree: dict[str, Any], keys: list[str], value: Any) -> None:
     for key in keys[:-1]:
-        tree = tree.setdefault(key, {})
+        inner = tree.get(key)
+        if inner is not None and not isinstance(inner, dict):
+            raise StudyInvalid(
+                _("`{key}` has no keys of its own, so `{name}` cannot be set.", key=key, name=".".join(keys))
+            )
+        if inner is None:
+            tree[key] = {}
+        tree = tree[key]
     tree[keys[-1]] = value
 
 
@@ -301,8 +317,3 @@ def _keys_at(place: tuple[str | int, ...]) -> list[str]:
     }
     model = models.get(place)
     return [name for name in model.model_fields if name != "folder"] if model else []
-
-
-def allowed_values(model: type[BaseModel], field: str) -> tuple[Any, ...]:
-    """The values a choice of the study file can take (for the methods page and `oatmill init`)."""
-    return get_args(model.model_fields[field].annotation)

@@ -25,6 +25,8 @@ from oatmill.text import use_language
 
 ROOT = Path(__file__).parents[2]
 BOOK = ROOT / "book"
+SHOWN = """from IPython.display import HTML, display
+display(HTML('<p class="oatmill-note">shown</p>'))"""
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +40,7 @@ def material(tmp_path_factory):
     """What a run hands to the book: a page that is reduced and one that is refused."""
     folder = tmp_path_factory.mktemp("book")
     write_study(folder / "study", "programme_name: The <b>programme</b>")
-    cells = ("cards(('Clients', '597', 'in the log'))", "1", 'print("shown")', markdown("## Limits"))
+    cells = ("cards(('Clients', '597', 'in the log'))", "one = 1", SHOWN, markdown("## Limits"))
     lost = {"clients.sex": "no split by sex"}
     write_notebook(folder / "study" / "notebooks", "10_quality", *cells, requires=DOSES, optional=lost)
     published = "cards(('in the registry', '871', 'published'))"

@@ -150,7 +150,6 @@ def test_a_planned_cell_is_withheld() -> None:
     cell = cell_of(result.frame.to_dict("records")[0])
     released = release(result, "midpoint6", Plan({"x": (cell,)}))
     assert released.frame["status"].tolist() == ["withheld", "shown"]
-    assert Plan({"x": (cell,)}).outputs_changed(Plan()) == {"x"}
 
 
 def test_one_quantity_has_one_value_in_the_whole_book() -> None:

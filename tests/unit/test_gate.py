@@ -149,12 +149,12 @@ CANARY = "KG-2016-0001"
         ("site/data/x.txt", f"a,{CANARY},b"),
         ("site/searchindex.js", json.dumps({"terms": [CANARY.lower()]})),
         ("site/_static/own.js", f"var x = '{CANARY}'"),
-        ("notebooks/30.ipynb", json.dumps({"text": f"first\n{CANARY}\tlast"})),
+        ("notebooks/30.ipynb", json.dumps({"cells": [{"source": f"first\n{CANARY}\tlast"}]})),
         ("manifest.json", f'"{CANARY}"'),
     ],
 )
 def test_a_planted_identifier_is_found(report, place, text):
-    (report / place).write_text(f"line one\n{text}\n", encoding="utf-8")
+    (report / place).write_text(f"\n{text}\n", encoding="utf-8")
     assert faults(report, "other-identifier", CANARY) == [f"file {place}, line 2: a client identifier"]
 
 
@@ -236,3 +236,19 @@ def test_places_of_this_machine_are_found(report, tmp_path):
 def test_at_most_twenty_faults_are_told(report):
     write_results(report, *(row("20", "counts", estimate="8") for _ in range(50)))
     assert len(faults(report)) == 20
+
+
+@pytest.mark.parametrize(
+    ("output", "published"),
+    [
+        ({"output_type": "display_data", "data": {"text/html": ['<figure class="oatmill-figure">']}}, True),
+        ({"output_type": "display_data", "data": {"text/html": ["<table><tr><td>17</td></tr></table>"]}}, False),
+        ({"output_type": "execute_result", "data": {"text/plain": ["   client  age"]}}, False),
+        ({"output_type": "stream", "name": "stdout", "text": ["0 17 male"]}, False),
+    ],
+)
+def test_a_notebook_publishes_only_what_was_shown_through_the_study(report, output, published):
+    notebook = {"cells": [{"cell_type": "code", "source": "", "outputs": [output]}]}
+    (report / "notebooks" / "70_own.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    found = [fault for fault in faults(report) if "70_own" in fault]
+    assert found == [] if published else "cell 1 shows something that was not released" in found[0]

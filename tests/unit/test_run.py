@@ -182,17 +182,20 @@ def test_executed_notebooks_hold_nothing_of_papermill(study, tmp_path):
 
 
 def test_a_kernel_has_the_study_and_an_environment_of_its_own(study, tmp_path):
-    told = 'print(os.environ["OATMILL_PAGE"], os.environ["PYTHONUTF8"], "PYTHONDONTWRITEBYTECODE" in os.environ, Path(study_file).name)'
+    told = (
+        "from IPython.display import HTML, display\n"
+        'found = [os.environ["OATMILL_PAGE"], os.environ["PYTHONUTF8"], "PYTHONDONTWRITEBYTECODE" in os.environ]\n'
+        """display(HTML(f'<p class="oatmill-note">{found} {Path(study_file).name}</p>'))"""
+    )
     for page in ("10_quality", "30_retention"):
         write_notebook(study / "notebooks", page, told)
     made, _said = make(study, tmp_path / "out")
     shown = [
-        json.loads(page.notebook.read_text(encoding="utf-8"))["cells"][3]["outputs"][0]["text"]
+        json.loads(page.notebook.read_text(encoding="utf-8"))["cells"][3]["outputs"][0]["data"]["text/html"]
         for page in made.pages[:2]
     ]
-    assert ["".join(text).strip() for text in shown] == [
-        "10_quality 1 False study.yaml",
-        "30_retention 1 False study.yaml",
+    assert ["".join(text) for text in shown] == [
+        f"<p class=\"oatmill-note\">['{page}', '1', False] study.yaml</p>" for page in ("10_quality", "30_retention")
     ]
     assert "OATMILL_PAGE" not in os.environ
 
@@ -276,7 +279,7 @@ def test_a_failing_notebook_leaves_the_others_and_the_old_report(study, tmp_path
     assert not (places(out).work / "debug").exists()
     assert old.read_bytes() == before
 
-    write_notebook(study / "notebooks", "10_quality", COUNT, "1 + 1", requires=DOSES)
+    write_notebook(study / "notebooks", "10_quality", COUNT, "one = 1", requires=DOSES)
     assert ran(make(study, out)[1]) == {"10_quality"}, "what was finished is kept"
 
 
@@ -456,7 +459,8 @@ def test_a_notebook_by_hand_takes_its_parameter(tmp_path, monkeypatch):
     notebook.write_text(json.dumps(plain), encoding="utf-8")
     executed = run_notebook(notebook, {"study_file": "mine"}, tmp_path / "run.ipynb")
     cells = json.loads(executed.read_text(encoding="utf-8"))["cells"]
-    assert "".join(cells[-1]["outputs"][0]["text"]) == "mine\n"
+    told = "".join(cells[-1]["outputs"][0]["text"]).strip()
+    assert told == str(Path("mine").resolve()), "the kernel stands elsewhere, so the path is made whole"
 
 
 # Progress

@@ -95,8 +95,6 @@ def test_in_a_run_the_result_and_its_released_rows_are_filed(tmp_path: Path) -> 
     ]
     kept = read_results(tmp_path / "work" / "results")["20_cohort"][0]
     assert kept.frame["estimate"].tolist() == [20, 4]
-    pages.forget_results(tmp_path / "work" / "results", "20_cohort")
-    assert read_results(tmp_path / "work" / "results") == {}
 
 
 def test_the_plan_of_the_book_is_applied(tmp_path: Path) -> None:
@@ -125,3 +123,12 @@ def test_stations_depend_on_the_settings_they_read(tmp_path: Path) -> None:
     other = Session(study.model_copy(update={"definitions": cut}), page)
     assert Session(study, page).intake_key == same.intake_key != other.intake_key
     assert session.Session(study, page)._key("episodes") != session.Session(study, page)._key("intervals")
+
+
+def test_a_report_takes_no_definition_from_a_notebook(
+    study_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run.json").write_text('{"changes": {}}', encoding="utf-8")
+    monkeypatch.setenv("OATMILL_RUN", str(tmp_path / "run.json"))
+    with pytest.raises(ParameterUnknown, match="not from the parameters of a notebook"):
+        open_study(study_file, gap_days=14)

@@ -22,8 +22,24 @@ def test_a_station_is_built_once_per_key(tmp_path: Path) -> None:
     first = store.folder_of("doses", "k1", build)
     assert store.folder_of("doses", "k1", build) == first
     assert len(built) == 1
-    store.folder_of("doses", "k2", build)
-    assert not first.exists(), "a stale station is removed"
+    newer = Store(tmp_path / "work")
+    newer.folder_of("doses", "k2", build)
+    assert first.is_dir(), "another notebook may be reading it"
+    (newer.folder / ".doses-killed").mkdir()
+    newer.prune()
+    assert [path.name for path in newer.folder.iterdir()] == ["doses-k2"]
+
+
+def test_a_station_that_another_notebook_built_meanwhile_is_taken(tmp_path: Path) -> None:
+    store = Store(tmp_path / "work")
+
+    def build(_folder: Path) -> None:
+        (store.folder / "doses-k").mkdir()
+        (store.folder / "doses-k" / "a.txt").write_text("theirs", encoding="utf-8")
+
+    found = store.folder_of("doses", "k", build)
+    assert (found / "a.txt").read_text(encoding="utf-8") == "theirs"
+    assert [path.name for path in store.folder.iterdir()] == ["doses-k"]
 
 
 def test_a_build_that_fails_leaves_nothing(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from oatmill.errors import StudyInvalid, StudyMissing, StudyNotYaml
-from oatmill.study import Study, fingerprint, read_study
+from oatmill.study import read_study
 
 SMALLEST = "oatmill: 1\nid: try\ntitle: Try\n"
 
@@ -93,8 +93,19 @@ def test_yaml_cannot_run_code(tmp_path: Path) -> None:
         read_study(written(tmp_path, "oatmill: !!python/object/apply:os.getcwd []\n"))
 
 
-def test_fingerprint_changes_with_the_settings_it_names_only() -> None:
-    one = Study(oatmill=1, id="a", title="A")
-    other = Study(oatmill=1, id="a", title="B")
-    assert fingerprint(one, "definitions") == fingerprint(other, "definitions")
-    assert fingerprint(one, "title") != fingerprint(other, "title")
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    text = SMALLEST + "definitions:\n  gap_days: 30\n  gap_days: 7\n"
+    with pytest.raises(StudyInvalid, match=r"line 6: the key `gap_days` stands twice"):
+        read_study(written(tmp_path, text))
+
+
+def test_the_folder_is_not_a_key_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(StudyInvalid, match="unknown name"):
+        read_study(written(tmp_path, SMALLEST + "folder: elsewhere\n"))
+
+
+def test_a_change_below_something_that_has_no_keys_is_refused(tmp_path: Path) -> None:
+    folder = written(tmp_path, SMALLEST + "definitions:\n")
+    assert read_study(folder, {"definitions.gap_days": 14}).definitions.gap_days == 14
+    with pytest.raises(StudyInvalid, match="has no keys of its own"):
+        read_study(folder, {"title.x": 1})

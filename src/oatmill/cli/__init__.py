@@ -8,7 +8,9 @@ proposal    init: from the headers of files to a study.yaml to edit
 from __future__ import annotations
 
 import datetime as dt
+import io
 import sys
+import tempfile
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +26,9 @@ _INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit code says how it ended (`oatmill --help` lists them)."""
     words = build_parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a Windows code page may lack a letter of a title
+            stream.reconfigure(errors="backslashreplace")
     try:
         return int(words.command(words) or 0)
     except OatmillError as error:
@@ -48,8 +53,13 @@ def write_crash(error: BaseException, out: Path) -> Path:
     steps = [step for step in traceback.extract_tb(error.__traceback__) if "oatmill" in Path(step.filename).parts]
     frames = [f"at: {step_of(step)}" for step in steps]
     now = f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
-    file = private_folder(out / "work") / "last-error.log"
-    write_atomically(file, "\n".join([now, f"error: {type(error).__name__}", *frames]) + "\n")
+    text = "\n".join([now, f"error: {type(error).__name__}", *frames]) + "\n"
+    try:
+        file = private_folder(out / "work") / "last-error.log"
+        write_atomically(file, text)
+    except OSError:
+        file = Path(tempfile.mkdtemp(prefix="oatmill-")) / "last-error.log"
+        write_atomically(file, text)
     return file
 
 

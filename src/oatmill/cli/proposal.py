@@ -110,7 +110,7 @@ def propose(folder: Path, guesses: Sequence[Guess]) -> str:
     lines = [
         "# Proposed by `oatmill init`. Lines marked TODO wait for you; `oatmill check` says what is still missing.",
         "oatmill: 1",
-        f"id: {identity}",
+        f"id: {_quoted(identity)}",
         "title: TODO a title for the report",
         "authors: []",
         "language: en  # en, ru, ky or zh",
@@ -131,9 +131,17 @@ def propose(folder: Path, guesses: Sequence[Guess]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _relative(file: Path, folder: Path) -> str:
+    """The file's path from the folder; the whole path where they are on different drives."""
+    try:
+        return Path(os.path.relpath(file, folder)).as_posix()
+    except ValueError:
+        return file.as_posix()
+
+
 def _source(folder: Path, one: Guess, repeated: bool) -> list[str]:
     mark = "# " if repeated else ""
-    path = Path(os.path.relpath(one.file.resolve(), folder.resolve())).as_posix()
+    path = _quoted(_relative(one.file.resolve(), folder.resolve()))
     lines = [f"  {mark}{one.table.name}:  # TODO is this right? {one.table.grain}", f"  {mark}  file: {path}"]
     if repeated:
         lines.insert(0, f"  # TODO a second file that looks like {one.table.name}:")

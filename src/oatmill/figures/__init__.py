@@ -74,7 +74,7 @@ def theme() -> AbstractContextManager[None]:
     return plt.rc_context(_STYLE)
 
 
-def themed(draw: Callable[P, Plot]) -> Callable[P, Plot | Note]:
+def themed(draw: Callable[P, Plot | Note]) -> Callable[P, Plot | Note]:
     """Run a drawing function under the theme and close its figure, so that a notebook does not show it twice.
 
     Where the first argument (a Released, or several) has no number that may be shown, a sentence takes the place
@@ -85,13 +85,18 @@ def themed(draw: Callable[P, Plot]) -> Callable[P, Plot | Note]:
     def run(*args: P.args, **kwargs: P.kwargs) -> Plot | Note:
         first: Any = args[0]
         if not any(_has_numbers(each) for each in (first if isinstance(first, Sequence) else [first])):
-            return Note(_("This figure is withheld: too few clients or exits stand behind it."))
+            return nothing_to_draw()
         with theme():
             plot = draw(*args, **kwargs)
-        plt.close(plot.figure)
+        if isinstance(plot, Plot):
+            plt.close(plot.figure)
         return plot
 
     return run
+
+
+def nothing_to_draw() -> Note:
+    return Note(_("This figure is withheld: too few clients or exits stand behind it."))
 
 
 def _has_numbers(thing: Any) -> bool:

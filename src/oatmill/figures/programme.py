@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from oatmill.disclosure import Released
-from oatmill.figures import BLUE, GREY, LIGHT, ORANGE, RED, Plot, make_plot, themed
+from oatmill.figures import BLUE, GREY, LIGHT, ORANGE, RED, Note, Plot, make_plot, nothing_to_draw, themed
 from oatmill.tables.programme import INDICATORS, THOUSANDS, write_indicator
 from oatmill.tables.registry import date_text
 from oatmill.text import _, integer, number, percent
@@ -24,13 +24,13 @@ _MARK = 2008  # Li 2013 sets the years from 2008 on against those before
 
 
 @themed
-def plot_indicators(sources: Sequence[Released], mark: int | None = _MARK) -> Plot:
+def plot_indicators(sources: Sequence[Released], mark: int | None = _MARK) -> Plot | Note:
     """Small multiples: one panel per indicator, the years from `mark` on in colour; the ends labelled."""
     frame = pd.concat([source.frame for source in sources])
     frame = frame[frame["status"] == "shown"].assign(year=lambda rows: rows["period"].astype(int))
     names = [name for name in INDICATORS if name in set(frame["level"])]
     if not names:
-        return _nothing(list(sources), "indicators")
+        return nothing_to_draw()
     rows = -(-len(names) // _COLUMNS)
     figure, grid = plt.subplots(rows, _COLUMNS, figsize=(7.5, 0.4 + 1.75 * rows), sharex=True, squeeze=False)
     years = (int(frame["year"].min()), int(frame["year"].max()))
@@ -54,15 +54,6 @@ def plot_indicators(sources: Sequence[Released], mark: int | None = _MARK) -> Pl
         )
     prefix = sources[0].output.split("_", 1)[0]
     return make_plot(list(sources), figure, name=f"{prefix}_indicators", caption=caption, alt=alt)
-
-
-def _nothing(sources: list[Released], name: str) -> Plot:
-    """A line of text where every number is withheld."""
-    text = _("Nothing to draw: too few clients to show.")
-    figure, axes = plt.subplots(figsize=(7.5, 0.8))
-    axes.text(0, 0.5, text, va="center")
-    axes.set_axis_off()
-    return make_plot(sources, figure, name=f"{sources[0].output.split('_', 1)[0]}_{name}", caption=text, alt=text)
 
 
 def _changes(frame: pd.DataFrame, names: Sequence[str]) -> str:
@@ -109,11 +100,11 @@ def _label_point(axes: Axes, row: pd.Series, text: str, column: str, beside: boo
 
 
 @themed
-def plot_net_exits(rates: Released, december: Released | None = None, text: Released | None = None) -> Plot:
+def plot_net_exits(rates: Released, december: Released | None = None, text: Released | None = None) -> Plot | Note:
     """Net exit rate by year; above it, where there is one, the reported retention beside the counts' own ratio."""
     net = _series(rates, "net_exit_rate")
     if net.empty:
-        return _nothing([rates], "net_exits")
+        return nothing_to_draw()
     panels = 1 if december is None else 2
     figure, grid = plt.subplots(panels, 1, figsize=(7.5, 3 + 3 * (panels - 1)), sharex=True, squeeze=False)
     if december is not None:

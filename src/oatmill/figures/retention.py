@@ -112,7 +112,7 @@ def _risk_table(below: Axes, rows: Sequence[tuple[str, pd.DataFrame]], axes: Axe
                 below.text(day, height, integer(n), ha="center", va="center", fontsize=9, color=colour)
                 before = day
         if level:
-            below.text(-0.04 * width, height, level, ha="right", va="center", fontsize=9, color=PALETTE[line])
+            below.text(-0.06 * width, height, level, ha="right", va="center", fontsize=9, color=PALETTE[line])
 
 
 def _label_curve(axes: Axes, frame: pd.DataFrame, colour: str, above: bool) -> None:

@@ -28,17 +28,25 @@ def run_notebook(notebook: Path, parameters: Mapping[str, Any], target: Path) ->
     if not notebook.is_file():
         raise UsageError(_("There is no notebook {file}.", file=notebook.name))
     refuse_unknown(parameters, list(inspect_notebook(str(notebook))), notebook.name)
-    executed = kernel.execute(notebook.resolve(), parameters, kernel.kernel_environment())
+    executed = kernel.execute(notebook.resolve(), _resolved(parameters), kernel.kernel_environment())
     write_atomically(target, nbformat.writes(executed.notebook) + "\n")
     failure = executed.failure
     if failure and failure.refusal:
-        raise OatmillError(failure.message)
+        kinds = {kind.__name__: kind for kind in OatmillError.__subclasses__()}
+        raise kinds.get(failure.kind, OatmillError)(failure.message)
     if failure:
         place = Fault(
             _("stopped at cell {cell} with {error}", cell=failure.cell, error=failure.kind), file=notebook.name
         )
         raise ChapterFailed(_("The notebook stopped on an error."), [place], cure=_("Open {file}.", file=target.name))
     return target
+
+
+def _resolved(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The study file's path from here: the kernel stands in the notebook's folder."""
+    if not parameters.get("study_file"):
+        return dict(parameters)
+    return {**parameters, "study_file": str(Path(parameters["study_file"]).resolve())}
 
 
 def refuse_unknown(parameters: Mapping[str, Any], known: list[str], notebook: str) -> None:

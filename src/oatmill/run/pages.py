@@ -24,7 +24,7 @@ from typing import Any
 
 from oatmill.run.chapters import Capability
 from oatmill.run.progress import Bars, Console
-from oatmill.store import hash_text, private_folder, write_atomically
+from oatmill.store import hash_text, private_folder, remove_folder, write_atomically
 from oatmill.text import _
 
 PlanJson = dict[str, Any]
@@ -101,7 +101,7 @@ def _known(capability: Capability, setting: Setting) -> Page | None:
     if capability.state == "refused":
         return Page(capability, "refused", reason=capability.reason())
     folder = _folder(capability, setting)
-    if not folder.is_dir():
+    if not (folder / "state.json").is_file():
         return None
     facts = json.loads((folder / "state.json").read_text(encoding="utf-8"))
     return Page(capability, cached=True, folder=folder, **facts)
@@ -202,7 +202,7 @@ def _keep(page: Page, executed: Any, scratch: Path, setting: Setting) -> Page:
     facts = {name: getattr(page, name) for name in ("state", "reason", "seconds", "warnings", "plan")}
     write_atomically(scratch / "state.json", json.dumps(facts))
     for older in setting.cache.glob(f"{page.name}-*"):
-        shutil.rmtree(older)
+        remove_folder(older)
     folder = _folder(page.capability, setting)
     os.replace(scratch, folder)
     return Page(page.capability, folder=folder, **facts)

@@ -27,7 +27,7 @@ RESULT_COLUMNS = (
     "estimate", "lower", "upper", "se", "n", "events", "unit", "status", "reason",
 )  # fmt: skip
 # Modules that cannot change what a notebook computes: an edit of them runs no notebook again.
-_AFTER_NOTEBOOKS = ("gate", "run", "book", "synthetic", "cli", "__main__", "__init__")
+_AFTER_NOTEBOOKS = ("gate", "run", "book", "cli", "__main__", "__init__")
 
 
 def page_key(study: Study, fingerprints: Mapping[str, str]) -> str:
@@ -39,7 +39,9 @@ def page_key(study: Study, fingerprints: Mapping[str, str]) -> str:
     }
     modules = sorted(name for name in names - set(_AFTER_NOTEBOOKS) if (package / name).suffix != ".toml")
     profiles = hash_file(package / "profiles.toml")
-    return hash_text(_settings(study), json.dumps(dict(fingerprints)), source_hash(*modules), profiles, *_environment())
+    return hash_text(
+        _settings(study), json.dumps(dict(fingerprints)), source_hash(*modules, "run/kernel"), profiles, *_environment()
+    )
 
 
 def report_key(study: Study, fingerprints: Mapping[str, str], chapters: Sequence[Chapter], pdf: bool) -> str:

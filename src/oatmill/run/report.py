@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oatmill.errors import ChapterFailed, Fault
+from oatmill.errors import ChapterFailed, Fault, GateRefused
 from oatmill.profiles import PROFILES
 from oatmill.run import record
 from oatmill.run.chapters import Capability, Chapter, capabilities_of, columns_of, find_chapters
 from oatmill.run.pages import Page, PlanJson, Setting, restore_results, run_pages
 from oatmill.run.progress import Console
-from oatmill.run.switch import Places, finish_switch, let_all_read, locked, start_new, switch
+from oatmill.run.switch import Places, finish_switch, let_all_read, locked, remove, start_new, switch
 from oatmill.store import Fingerprints, bundle, hash_file, write_atomically
 from oatmill.study import Study, read_study
 from oatmill.text import _, number, use_language
@@ -165,6 +165,14 @@ class _Work:
 
     def _publish(self, actual: Study, capabilities: Sequence[Capability], pages: list[Page], pdf: bool) -> None:
         new = start_new(self.places)
+        try:
+            self._fill(new, actual, capabilities, pages, pdf)
+        except BaseException:
+            remove(new)  # what did not pass the gate must not lie beside what did
+            raise
+        switch(self.places)
+
+    def _fill(self, new: Path, actual: Study, capabilities: Sequence[Capability], pages: list[Page], pdf: bool) -> None:
         stage = self.places.work / "stage"
         shutil.rmtree(stage, ignore_errors=True)
         record.collect_stages(pages, stage)
@@ -178,7 +186,6 @@ class _Work:
         gate = self.parts.check_publishable or check_publishable
         self._timed(_("Checking that everything may be published"), "gate", lambda: gate(new, self.places.work))
         let_all_read(new)
-        switch(self.places)
 
 
 def _refuse_failed(pages: Sequence[Page]) -> None:
@@ -254,12 +261,15 @@ def check_publishable(folder: Path, work: Path) -> None:
     """The gate, with what this machine knows: identifiers, places, and the kind of each result."""
     from oatmill import gate
 
-    profile = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["disclosure"]["profile"]
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    identifiers = sorted((work / "stations").glob("intake-*/identifiers.txt"))
+    if not identifiers and not all(entry["public"] for entry in manifest["inputs"]):
+        raise GateRefused(_("The identifiers that must not be published are not at hand, so nothing can be checked."))
     gate.check_publishable(
         folder,
-        identifiers=sorted((work / "stations").glob("intake-*/identifiers.txt")),
+        identifiers=identifiers,
         private_texts=gate.private_texts(work),
-        profile=PROFILES[profile],
+        profile=PROFILES[manifest["disclosure"]["profile"]],
         kinds=gate.read_kinds(work / "results"),
     )
 
