@@ -172,7 +172,7 @@ def test_the_demo_is_the_default_study():
 
 
 def test_check_prints_rows_checks_and_chapters(tmp_path, capsys):
-    write_study(tmp_path)
+    write_study(tmp_path, "definitions: {prior_treatment: none}")
     rows = ["A1,2020-01-01,60", "A1,2020-01-01,60", "A1,2020-01-02,60", "B2,2020-01-02,50"]
     (tmp_path / "doses.csv").write_text("\n".join(["client_id,date,dose_mg", *rows]) + "\n", encoding="utf-8")
     code, out, err = run(capsys, "check", tmp_path, "--out", tmp_path / "out")
@@ -272,3 +272,20 @@ def test_a_notebook_that_does_not_exist_is_a_usage_error(capsys):
 def test_main_returns_numbers(capsys, monkeypatch):
     monkeypatch.setattr(commands, "check", lambda words: None)
     assert cli.main(["check"]) == 0
+
+
+def test_check_asks_whether_earlier_treatment_was_possible(tmp_path, capsys):
+    """40 clients, all dosed from the log's first day on: nobody passes the washout, so the user is asked which it is."""
+    rows = [
+        f"c{client:03d},2020-{month:02d}-{day:02d},60"
+        for client in range(40)
+        for month in (1, 2, 3)
+        for day in range(1, 29)
+    ]
+    (tmp_path / "doses.csv").write_text("client_id,date,dose_mg\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    text = "oatmill: 1\nid: asked\ntitle: Asked\nsources:\n  doses: {file: doses.csv}\n"
+    (tmp_path / "study.yaml").write_text(text, encoding="utf-8")
+    assert main(["check", str(tmp_path), "--out", str(tmp_path / "out")]) == 12
+    assert "prior_treatment" in capsys.readouterr().err
+    (tmp_path / "study.yaml").write_text(text + "definitions: {prior_treatment: none}\n", encoding="utf-8")
+    assert main(["check", str(tmp_path), "--out", str(tmp_path / "out")]) == 0

@@ -64,6 +64,8 @@ def check(words: argparse.Namespace) -> int:
         session = open_session(study, places.work)
         for line in _check_lines(study, session.intake, _capabilities(session.study, chapters_of(study))):
             say(line)
+        if session.has_log:
+            session.cohort()  # asks what only the user knows, such as whether earlier treatment was possible
     return 0
 
 
