@@ -184,7 +184,8 @@ def estimate_dose_curve(model: DoseModel, definitions: Definitions) -> Result:
     log_ratio, se = model.log_ratio(grid)
     rows = {"term": [f"{dose:g}" for dose in grid], "estimate": np.exp(log_ratio), "se": se}
     limits = {"lower": np.exp(log_ratio - model.quantile * se), "upper": np.exp(log_ratio + model.quantile * se)}
-    return _ratios("dose_hazard_ratio", model, pd.DataFrame(rows | limits), "lagged dose, spline", "dose_mg")
+    name = "lagged dose, straight line" if model.knots_mg is None else "lagged dose, spline"
+    return _ratios("dose_hazard_ratio", model, pd.DataFrame(rows | limits), name, "dose_mg")
 
 
 def estimate_dose_slope(model: DoseModel, definitions: Definitions) -> Result:
@@ -207,11 +208,12 @@ def estimate_naive_slopes(cohort: pd.DataFrame, definitions: Definitions, covari
     for column, name in NAIVE.items():
         part = rows.dropna(subset=[column]).rename(columns={column: "dose_mg"})
         if part["dose_mg"].nunique() > 1 and part["left"].sum() > 0:
-            model = fit_dose_model(part, definitions, covariates, spline=False)
-            frame = _first_term(model)
-            found.append(
-                _ratios(f"dose_slope_{name}", model, frame, f"naive: {name}", f"per {definitions.dose_unit_mg:g} mg")
-            )
+            try:
+                model = fit_dose_model(part, definitions, covariates, spline=False)
+            except NotSupported:
+                continue  # a comparison that cannot be made must not cost the chapter
+            frame, unit = _first_term(model), f"per {definitions.dose_unit_mg:g} mg"
+            found.append(_ratios(f"dose_slope_{name}", model, frame, f"naive: {name}", unit))
     return found
 
 

@@ -20,17 +20,18 @@ NET_CENSORED = (TRANSFER_OUT, EXIT_REASONS.index("death") + 1, EXIT_REASONS.inde
 SMALLEST_COHORT = 30
 
 
-def horizons_within(definitions: Definitions, longest: float) -> list[int]:
-    """The study's horizons that can be reported: t <= H - G where follow-up stops at day H."""
-    last = min(longest, last_reported_day(definitions))
+def horizons_within(definitions: Definitions, longest: float = np.inf, *, recorded: bool = False) -> list[int]:
+    """The study's horizons that can be reported, none later than `longest` or `last_reported_day`."""
+    last = min(longest, last_reported_day(definitions, recorded=recorded))
     return [t for t in definitions.horizons if t <= last]
 
 
-def last_reported_day(definitions: Definitions) -> float:
-    """H - G where follow-up stops at day H and the log is not looked at beyond; otherwise no limit."""
-    if definitions.follow_up_days is None or definitions.look_ahead:
+def last_reported_day(definitions: Definitions, *, recorded: bool = False) -> float:
+    """H - G where follow-up stops at day H; H where ends are known beyond it (look-ahead, or recorded); else no limit."""
+    if definitions.follow_up_days is None:
         return np.inf
-    return definitions.follow_up_days - definitions.gap_days
+    known_later = recorded or definitions.look_ahead
+    return definitions.follow_up_days - (0 if known_later else definitions.gap_days)
 
 
 def estimate_retention(
@@ -47,7 +48,8 @@ def estimate_retention(
     Returns
     -------
     Result of kind `curve`; rows on days with an exit or a censoring and on the days printed under the curve
-    (`term` = "horizon" for the study's horizons, "year" for whole years beyond a year). `estimate` is S(t): the share with more than t days in treatment.
+    (`term` = "horizon" for the study's horizons, "year" for whole years beyond a year). `estimate` is S(t): the
+    share with more than t days in treatment.
 
     Notes
     -----
@@ -62,7 +64,7 @@ def estimate_retention(
     parts = []
     for level in levels:
         part = frame if level is None else frame[frame[group] == level]
-        curve = _curve(part, definitions, NET_CENSORED if net else (TRANSFER_OUT,))
+        curve = _curve(part, definitions, NET_CENSORED if net else (TRANSFER_OUT,), cohort.recorded)
         parts.append(curve.assign(group=group or "", level="" if level is None else str(level)))
     if not parts:
         raise NotSupported(_("No client has a value of {column}.", column=group or ""))
@@ -79,7 +81,7 @@ def estimate_fixed_retention(cohort: Cohort, definitions: Definitions) -> Result
     """
     frame = _enough(cohort.frame)
     rows = []
-    for t in horizons_within(definitions, np.inf):
+    for t in horizons_within(definitions):
         reachable = frame[frame["analysis_day"] - frame["start_day"] + 1 >= t]
         left = (reachable["event"] > 0) & (reachable["time"] <= t)
         if len(reachable):
@@ -139,11 +141,11 @@ def population_of(cohort: Cohort) -> str:
     return "clients" if cohort.recorded else "starters"
 
 
-def _curve(frame: pd.DataFrame, definitions: Definitions, censored: tuple[int, ...]) -> pd.DataFrame:
+def _curve(frame: pd.DataFrame, definitions: Definitions, censored: tuple[int, ...], recorded: bool) -> pd.DataFrame:
     event = np.where(frame["event"].isin(censored), 0, (frame["event"] > 0).astype(int))
     table = count_by_day(frame["time"].to_numpy(), event, frame["entry"].to_numpy())
-    last = int(min(table.last_day, last_reported_day(definitions)))
-    horizon = np.isin(table.day, horizons_within(definitions, table.last_day))
+    last = int(min(table.last_day, last_reported_day(definitions, recorded=recorded)))
+    horizon = np.isin(table.day, horizons_within(definitions, table.last_day, recorded=recorded))
     year = np.isin(table.day, [365 * year for year in range(2, last // 365 + 1)]) & ~horizon
     rows = horizon | year | (table.any_event > 0) | (table.censored > 0)
     columns = (table.day, table.at_risk, table.any_event, table.censored)
@@ -155,7 +157,7 @@ def _curve(frame: pd.DataFrame, definitions: Definitions, censored: tuple[int, .
 def _enough(frame: pd.DataFrame) -> pd.DataFrame:
     if len(frame) < SMALLEST_COHORT:
         raise NotSupported(
-            _("Fewer than {n} starters are left, too few for a retention curve.", n=SMALLEST_COHORT),
+            _("Fewer than {n} clients are left, too few for a retention curve.", n=SMALLEST_COHORT),
             cure=_("The cohort chapter shows at which step clients were left out."),
         )
     return frame

@@ -137,3 +137,27 @@ def test_a_model_that_cannot_be_fitted_is_refused_in_words() -> None:
     rows = simulated_rows(50, 0, sites=2).assign(left=0)
     with pytest.raises(NotSupported, match="cannot be fitted"):
         fit_dose_model(rows, Definitions(), [], spline=False)
+
+
+def test_where_doses_are_too_alike_for_a_spline_the_curve_is_a_straight_line_and_says_so() -> None:
+    rows = simulated_rows(600, beta=-0.1, sites=3)
+    rows["dose_mg"] = np.where(rows["dose_mg"] < 70, 60.0, 80.0)
+    model = fit_dose_model(rows, Definitions(), [])
+    assert model.knots_mg is None
+    curve = estimate_dose_curve(model, Definitions()).frame.set_index("term")
+    assert set(curve["model"]) == {"lagged dose, straight line"}
+    log_ratio = np.log(curve["estimate"])
+    assert log_ratio["80"] == pytest.approx(2 * log_ratio["70"])
+
+
+def test_a_naive_model_that_cannot_be_fitted_is_left_out() -> None:
+    """Whoever leaves had a last dose of 90 mg or more, all others 40 or less: no finite hazard ratio exists."""
+    rows = simulated_rows(300, beta=0, sites=1)
+    cohort = rows.rename(columns={"start": "entry", "stop": "time"}).drop(columns=["dose_mg"])
+    cohort["event"] = np.where(cohort["left"] == 1, DROPOUT, 0)
+    for column in ("first_dose_mg", "max_dose_mg", "mean_dose_mg"):
+        cohort[column] = rows["dose_mg"]
+    cohort["last_dose_mg"] = np.where(rows["left"] == 1, 90.0, 40.0)
+    models = [result.frame["model"].iloc[0] for result in estimate_naive_slopes(cohort, Definitions(), [])]
+    assert "naive: entry" in models
+    assert "naive: last" not in models

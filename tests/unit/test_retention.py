@@ -70,7 +70,12 @@ def test_the_fixed_share_counts_whoever_could_reach_the_day_by_the_analysis_date
 def test_a_limited_window_reports_no_horizon_after_h_minus_g() -> None:
     assert horizons_within(Definitions(follow_up_days=120, gap_days=30), 1000) == [30, 90]
     assert horizons_within(Definitions(follow_up_days=119, gap_days=30), 1000) == [30]
-    assert horizons_within(Definitions(follow_up_days=119, gap_days=30, look_ahead=True), 119) == [30, 90]
+    assert horizons_within(Definitions(follow_up_days=119, gap_days=30, look_ahead=True)) == [30, 90]
+
+
+def test_recorded_ends_are_known_up_to_day_h_itself() -> None:
+    assert horizons_within(Definitions(follow_up_days=90, gap_days=30), recorded=True) == [30, 90]
+    assert horizons_within(Definitions(follow_up_days=89, gap_days=30), recorded=True) == [30]
 
 
 def test_completed_window_counts_those_without_a_gap_in_the_window() -> None:
@@ -95,5 +100,5 @@ def test_groups_have_one_curve_each_and_unknown_values_none() -> None:
 
 
 def test_too_few_starters_are_refused() -> None:
-    with pytest.raises(NotSupported, match="Fewer than 30"):
+    with pytest.raises(NotSupported, match="Fewer than 30 clients"):
         estimate_retention(cohort_of([(29, 100, 1)]), Definitions())

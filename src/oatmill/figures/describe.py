@@ -48,13 +48,23 @@ def plot_starters(released: Released) -> Plot:
     axes.plot(withheld, np.zeros(len(withheld)), "x", color=GREY)
     every = max(len(frame) // 8, 1)
     axes.set_xticks(np.arange(len(frame))[::every], list(frame["period"])[::every])
-    axes.set_ylabel(_("Starters"))
-    axes.set_xlabel(_("Quarter of the first dose"))
+    axes.set_ylabel(_("Clients who entered"))
+    axes.set_xlabel(_("Quarter in which the first episode began"))
     axes.grid(axis="y", color=LIGHT, linewidth=0.8)
     axes.set_axisbelow(True)
     peak = frame.loc[frame["estimate"].idxmax()]
-    alt = _("Starters by quarter; most, {n}, in {period}.", n=integer(frame["estimate"].max()), period=peak["period"])
-    return make_plot(released, figure, name="starters", caption=_("Starters by quarter of the first dose."), alt=alt)
+    alt = _(
+        "Clients by quarter of entry; most, {n}, in {period}.",
+        n=integer(frame["estimate"].max()),
+        period=peak["period"],
+    )
+    return make_plot(
+        released,
+        figure,
+        name="starters",
+        caption=_("Clients analysed, by the quarter in which the first episode began."),
+        alt=alt,
+    )
 
 
 def _count(value: float) -> str:

@@ -47,8 +47,14 @@ def plot_dose_curve(curve: Released, person_time: Released, definitions: Definit
         reference=number(reference_mg, 0),
     )
     caption = _(
-        "Hazard ratio of leaving treatment by dose with 95% interval (Cox model, restricted cubic spline), between the 5th and 95th percentile of person-time; below, the person-time at each dose."
+        "Hazard ratio of leaving treatment by dose with 95% interval (Cox model, restricted cubic spline), between the 5th "
+        "and 95th percentile of person-time; below, the person-time at each dose."
     )
+    if shown["model"].iloc[0] == "lagged dose, straight line":
+        caption = _(
+            "Hazard ratio of leaving treatment by dose with 95% interval (Cox model, a straight line, since too many doses "
+            "are equal for a spline), between the 5th and 95th percentile of person-time; below, the person-time at each dose."
+        )
     return make_plot([curve, person_time], figure, name="dose_hazard_ratio", caption=caption, alt=alt)
 
 

@@ -32,7 +32,7 @@ def table_characteristics(shares: Released, mean_age: Released | None) -> Table:
         [shares] if mean_age is None else [shares, mean_age],
         pd.DataFrame(rows),
         name="characteristics",
-        caption=_("Starters at entry"),
+        caption=_("Clients analysed, at entry"),
         headings={"level": _("Characteristic"), "clients": _("Clients"), "share": _("Share")},
         groups="group",
         notes=notes,
