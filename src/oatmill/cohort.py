@@ -41,12 +41,16 @@ class Cohort:
     attrition : the steps; the first counts all clients
     by_cause : whether exits may be analysed by cause (assessed as of C - max(G, exit_link_days))
     recorded : ends are recorded, not inferred from a gap
+    population : what the clients are called; another choice of clients has another name
+    ends : by which rule their episodes end (`gap30`, `recorded`)
     """
 
     frame: pd.DataFrame
     attrition: tuple[Step, ...]
     by_cause: bool = False
     recorded: bool = False
+    population: str = "starters"
+    ends: str = ""
 
     def without(self, drop: pd.Series | np.ndarray, step: str, reason: str) -> Cohort:
         """The cohort without these rows; the step is noted, also where it removes nobody."""
@@ -93,7 +97,8 @@ def build_cohort(
     check_washout(episodes, definitions)
     _check_settings(definitions, by_cause)
     everyone = Step("clients", int(episodes["client"].nunique()), 0, _("Clients with a dose in the log"))
-    cohort = require_first_episode(Cohort(episodes, (everyone,), by_cause))
+    cohort = Cohort(episodes, (everyone,), by_cause, ends=f"gap{definitions.gap_days}")
+    cohort = require_first_episode(replace(cohort, population=_population(definitions, by_cause, prevalent)))
     if prevalent == "exclude":
         cohort = require_starter(cohort, definitions)
     else:
@@ -103,6 +108,14 @@ def build_cohort(
     if prevalent == "late_entry":
         cohort = require_time_at_risk(cohort)
     return add_covariates(cohort, clients)
+
+
+def _population(definitions: Definitions, by_cause: bool, prevalent: str) -> str:
+    """Starters; assessed earlier, so that every reason is known, they are fewer."""
+    if prevalent == "late_entry":
+        return "starters and clients in treatment before"
+    earlier = by_cause and definitions.exit_link_days > definitions.gap_days
+    return "starters whose reasons are known" if earlier else "starters"
 
 
 def require_first_episode(cohort: Cohort) -> Cohort:
@@ -236,7 +249,9 @@ def build_cohort_from_episodes(table: pd.DataFrame, definitions: Definitions) ->
     """
     _check_spells(table)
     everyone = Step("clients", int(table["client"].nunique()), 0, _("Clients with a treatment spell"))
-    cohort = require_first_spell(Cohort(table, (everyone,), by_cause=True, recorded=True))
+    # First recorded is not first ever, so these are not called starters.
+    cohort = Cohort(table, (everyone,), by_cause=True, recorded=True, population="clients", ends="recorded")
+    cohort = require_first_spell(cohort)
     dated = "start_day" in table and bool(table["start_day"].notna().any())
     frame = _dated_spells(cohort.frame, definitions) if dated else _counted_spells(cohort.frame)
     cohort = replace(cohort, frame=frame)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 
 from oatmill.cohort import Cohort
-from oatmill.results import Result
+from oatmill.results import Result, Sum, sums_by
 
+DOSED = "clients with a dose"
 AGE_BANDS = (0, 25, 30, 35, 40, 45, 50, 55, 60, 200)
 
 
@@ -19,17 +21,22 @@ def estimate_attrition(cohort: Cohort) -> Result:
         {"level": step.step, "term": step.reason, "period": f"{order:02d}", "estimate": step.n, "events": step.removed}
         for order, step in enumerate(cohort.attrition)
     ]
-    return Result("attrition", "counts", pd.DataFrame(rows).assign(estimand="clients", group="step", unit="clients"))
+    frame = pd.DataFrame(rows).assign(estimand="clients", group="step", unit="clients", **_who(cohort))
+    first, last = frame.index[0], frame.index[-1]
+    frame.loc[first, ["population", "definition"]] = ["clients with a spell" if cohort.recorded else DOSED, ""]
+    frame["n"] = frame["estimate"].where(frame.index.isin([first, last]))  # the whole of the two populations
+    whole = [Sum(((row, "n"),), ((row, "estimate"),)) for row in sorted({first, last})]
+    left = [Sum(((k - 1, "estimate"),), ((k, "estimate"), (k, "events"))) for k in range(1, len(rows))]
+    return Result("attrition", "counts", frame, sums=(*whole, *left))
 
 
 def estimate_starters_by_quarter(cohort: Cohort) -> Result:
     """Starters by quarter of their first day."""
     days = pd.to_datetime(cohort.frame["start_day"], unit="D")
     found = days.dt.to_period("Q").astype(str).value_counts().sort_index()
-    rows = pd.DataFrame({"period": found.index, "estimate": found.to_numpy(float)})
-    return Result(
-        "starters_by_quarter", "counts", rows.assign(estimand="starters", population="starters", unit="clients")
-    )
+    rows = pd.DataFrame({"period": found.index, "estimate": found.to_numpy(float), "n": len(days)})
+    rows = rows.assign(estimand="starters", unit="clients", **_who(cohort))
+    return Result("starters_by_quarter", "counts", rows, sums=sums_by(rows, ["estimand"], "estimate"))
 
 
 def estimate_characteristics(cohort: Cohort, covariates: Sequence[str]) -> Result:
@@ -41,19 +48,24 @@ def estimate_characteristics(cohort: Cohort, covariates: Sequence[str]) -> Resul
         order = sorted(found.index, key=lambda level: (level == "missing", not level.startswith("<"), level))
         rows += [{"group": name, "level": level, "events": int(found[level]), "n": len(frame)} for level in order]
     shares = pd.DataFrame(rows, columns=["group", "level", "events", "n"])
-    shares = shares.assign(
-        estimate=shares["events"] / shares["n"], estimand="share", population="starters", unit="proportion"
-    )
-    return Result("characteristics", "proportions", shares)
+    shares = shares.assign(estimate=shares["events"] / shares["n"], estimand="share", unit="proportion", **_who(cohort))
+    return Result("characteristics", "proportions", shares, sums=sums_by(shares, ["group"], "events"))
 
 
 def estimate_mean_age(cohort: Cohort) -> Result:
-    """Mean age at entry of starters whose age is known, with its standard deviation as `se`."""
+    """Mean and standard deviation of age at entry of starters whose age is known, each with its standard error.
+
+    That of the standard deviation is the one for normal ages, sd / sqrt(2 n).
+    """
     ages = cohort.frame["age"].astype(float).dropna()
-    row = {"estimate": ages.mean(), "se": ages.std(ddof=1), "n": len(ages)}
-    return Result(
-        "mean_age", "means", pd.DataFrame([row]).assign(estimand="mean_age", population="starters", unit="years")
-    )
+    n, sd = len(ages), ages.std(ddof=1)
+    rows = [
+        {"estimand": "mean_age", "estimate": ages.mean(), "se": sd / np.sqrt(n)},
+        {"estimand": "sd_age", "estimate": sd, "se": sd / np.sqrt(2 * n)},
+    ]
+    who = _who(cohort)
+    same = {"n": n, "unit": "years"} | who | {"population": f"{who['population']} whose age is known"}
+    return Result("mean_age", "means", pd.DataFrame(rows).assign(**same))
 
 
 def estimate_episodes_per_client(episodes: pd.DataFrame) -> Result:
@@ -61,8 +73,13 @@ def estimate_episodes_per_client(episodes: pd.DataFrame) -> Result:
     per_client = episodes.groupby("client")["episode"].max().clip(upper=5)
     found = per_client.value_counts().sort_index()
     rows = pd.DataFrame({"level": [str(k) for k in found.index], "estimate": found.to_numpy(float)})
-    same = {"estimand": "clients", "population": "all clients", "group": "episodes", "unit": "clients"}
-    return Result("episodes_per_client", "counts", rows.assign(**same))
+    same = {"estimand": "clients", "population": DOSED, "group": "episodes", "unit": "clients"}
+    rows = rows.assign(n=len(per_client), **same)
+    return Result("episodes_per_client", "counts", rows, sums=sums_by(rows, ["estimand"], "estimate"))
+
+
+def _who(cohort: Cohort) -> dict[str, str]:
+    return {"population": cohort.population, "definition": f"cohort|{cohort.ends}"}
 
 
 def _named_levels(frame: pd.DataFrame, name: str) -> pd.Series:

@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from oatmill.cohort import Cohort
 from oatmill.errors import NotSupported
-from oatmill.results import Result, counts
+from oatmill.results import Result, Sum, counts
 from oatmill.schema import EXIT_REASONS
 from oatmill.study import Definitions
 from oatmill.survival import CoxFit, SurvivalError, default_knots, fit_cox, restricted_cubic_spline
@@ -228,7 +229,7 @@ def estimate_person_time(rows: pd.DataFrame, definitions: Definitions) -> Result
 
 
 def estimate_band_rates(rows: pd.DataFrame, definitions: Definitions) -> Result:
-    """Exits and client-days by dose band (mg); the rate per 100 person-years is left to the table."""
+    """Exits and client-days by dose band (mg) and in all (`level` empty); the rate is left to the table."""
     edges = dose_bands_mg(definitions)
     middle = [f"{low:g}-<{high:g}" for low, high in pairwise(edges[1:-1])]
     labels = [f"<{edges[1]:g}", *middle, f">={edges[-2]:g}"]
@@ -237,7 +238,10 @@ def estimate_band_rates(rows: pd.DataFrame, definitions: Definitions) -> Result:
     )
     bands = frame.groupby("level", observed=True)
     found = bands.agg(estimate=("days", "sum"), n=("client", "nunique"), events=("left", "sum")).reset_index()
-    return _person_days("dose_bands", found.astype({"level": str}), "dose_band_mg")
+    total = {"level": "", "estimate": frame["days"].sum(), "n": frame["client"].nunique(), "events": frame["left"].sum()}
+    parts = tuple((band, "events") for band in range(len(found)))
+    found = pd.concat([found.astype({"level": str}), pd.DataFrame([total])], ignore_index=True)
+    return _person_days("dose_bands", found, "dose_band_mg", sums=(Sum(((len(parts), "events"),), parts),))
 
 
 def dose_bands_mg(definitions: Definitions) -> tuple[float, ...]:
@@ -252,14 +256,18 @@ def fine_band_mg(definitions: Definitions) -> float:
     return definitions.dose_unit_mg / 2
 
 
-def estimate_model_clients(rows: pd.DataFrame, cohort: pd.DataFrame, definitions: Definitions) -> Result:
-    """Starters at risk on the first risk day, in the model, and left out of it (a covariate or every dose unknown)."""
-    at_risk = int((cohort["time"] >= first_risk_day(definitions)).sum())
-    modelled = int(rows["client"].nunique())
-    levels = {"at_risk": at_risk, "in_model": modelled, "left_out": at_risk - modelled}
-    return Result(
-        "dose_clients", "counts", counts(levels, estimand="clients", population="starters", group="dose_model")
-    )
+def estimate_model_clients(rows: pd.DataFrame, cohort: Cohort, definitions: Definitions) -> Result:
+    """Starters who left before the first risk day or were at risk on it; of these, in the model and left out of it.
+
+    Left out are clients without a value of a covariate or without any known dose.
+    """
+    first = first_risk_day(definitions)
+    at_risk = int((cohort.frame["time"] >= first).sum())
+    modelled, n = int(rows["client"].nunique()), len(cohort.frame)
+    levels = {"left_before": n - at_risk, "at_risk": at_risk, "in_model": modelled, "left_out": at_risk - modelled}
+    frame = counts(levels, estimand="clients", n=n, day=first, group="dose_model", **_who(cohort))
+    whole = Sum(((0, "n"),), ((0, "estimate"), (1, "estimate")))
+    return Result("dose_clients", "counts", frame, sums=(whole, Sum(((1, "estimate"),), ((2, "estimate"), (3, "estimate")))))
 
 
 def first_risk_day(definitions: Definitions) -> int:
@@ -275,13 +283,17 @@ def estimate_carried_share(rows: pd.DataFrame) -> Result:
     return Result("dose_carried", "means", pd.DataFrame([row]).assign(**same))
 
 
-def estimate_left_before_risk(cohort: pd.DataFrame, definitions: Definitions) -> Result:
+def estimate_left_before_risk(cohort: Cohort, definitions: Definitions) -> Result:
     """Starters who were no longer at risk on the first risk day: nothing is said about them."""
-    first = first_risk_day(definitions)
-    before = int((cohort["time"] < first).sum())
-    row = {"day": first, "events": before, "n": len(cohort), "estimate": before / len(cohort)}
-    same = {"estimand": "left_before_risk", "population": "starters", "unit": "proportion"}
-    return Result("dose_left_before", "proportions", pd.DataFrame([row]).assign(**same))
+    first, n = first_risk_day(definitions), len(cohort.frame)
+    before = int((cohort.frame["time"] < first).sum())
+    row = {"day": first, "events": before, "n": n, "estimate": before / n}
+    same = {"estimand": "share", "group": "dose_model", "level": "left_before", "unit": "proportion"}
+    return Result("dose_left_before", "proportions", pd.DataFrame([row]).assign(**same, **_who(cohort)))
+
+
+def _who(cohort: Cohort) -> dict[str, str]:
+    return {"population": cohort.population, "definition": f"cohort|{cohort.ends}"}
 
 
 def _first_term(model: DoseModel) -> pd.DataFrame:
@@ -293,7 +305,7 @@ def _first_term(model: DoseModel) -> pd.DataFrame:
 def _ratios(output: str, model: DoseModel, frame: pd.DataFrame, name: str, group: str) -> Result:
     same: dict[str, Any] = {
         "estimand": "hazard_ratio",
-        "population": "starters",
+        "population": f"clients in the model, {name.partition(',')[0]}",
         "model": name,
         "group": group,
         "unit": "ratio",
@@ -303,9 +315,9 @@ def _ratios(output: str, model: DoseModel, frame: pd.DataFrame, name: str, group
     return Result(output, "regression", frame, parameters=len(model.fit.coefficients))
 
 
-def _person_days(output: str, frame: pd.DataFrame, group: str) -> Result:
+def _person_days(output: str, frame: pd.DataFrame, group: str, sums: tuple[Sum, ...] = ()) -> Result:
     same = {"estimand": "client_days", "population": "clients at risk", "group": group, "unit": "client-days"}
-    return Result(output, "counts", frame.assign(**same))
+    return Result(output, "counts", frame.assign(**same), sums=sums)
 
 
 def _weighted_limits(values: np.ndarray, weights: np.ndarray) -> tuple[float, float]:

@@ -20,7 +20,7 @@ import pandas as pd
 
 from oatmill.disclosure import RELEASED_COLUMNS, Plan, Released
 from oatmill.figures import Plot, theme
-from oatmill.results import Result
+from oatmill.results import Result, Sum
 from oatmill.store import bundle, read_frame, write_atomically, write_frame
 from oatmill.tables import Table
 from oatmill.text import _
@@ -58,6 +58,7 @@ class Page:
         folder.mkdir(parents=True, exist_ok=True)
         write_frame(result.frame, folder / f"{result.output}.parquet")
         about = {"output": result.output, "kind": result.kind, "public": result.public, "parameters": result.parameters}
+        about["sums"] = result.sums
         write_atomically(folder / f"{result.output}.json", json.dumps(about))
         rows = released.frame.assign(page=self.name, output=result.output)
         write_rows(rows, self.stage / "released" / self.name / f"{result.output}.csv")
@@ -116,13 +117,7 @@ def run_settings() -> dict[str, Any]:
 def read_plan(path: Path) -> Plan:
     if not path.is_file():
         return Plan()
-    cells = json.loads(path.read_text(encoding="utf-8"))["withheld"]
-    return Plan({output: tuple(tuple(cell) for cell in kept) for output, kept in cells.items()})
-
-
-def write_plan(plan: Plan, path: Path) -> None:
-    cells = {name: sorted(plan.of(name)) for name in sorted(plan.withheld)}
-    write_atomically(path, json.dumps({"withheld": cells}, ensure_ascii=False))
+    return Plan.from_json(json.loads(path.read_text(encoding="utf-8")))
 
 
 def read_results(folder: Path) -> dict[str, list[Result]]:
@@ -130,6 +125,7 @@ def read_results(folder: Path) -> dict[str, list[Result]]:
     results: dict[str, list[Result]] = {}
     for about in sorted(path for path in folder.glob("*/*.json") if not path.name.endswith(".types.json")):
         facts = json.loads(about.read_text(encoding="utf-8"))
+        facts["sums"] = tuple(Sum(*(tuple(map(tuple, side)) for side in each)) for each in facts["sums"])
         results.setdefault(about.parent.name, []).append(
             Result(frame=read_frame(about.with_suffix(".parquet")), **facts)
         )

@@ -16,7 +16,7 @@ from statsmodels.stats.rates import confint_poisson
 from oatmill.errors import NotSupported
 from oatmill.intake import Intake
 from oatmill.published import figure_of, read_published, select_figures
-from oatmill.results import Result
+from oatmill.results import Result, Shown, Sum
 from oatmill.schema import TABLES
 from oatmill.study import Study
 from oatmill.text import _
@@ -114,10 +114,12 @@ def _indicators(programme: Programme, names: tuple[str, ...], name: str, kind: s
     rows = long.assign(unit="clients" if kind == "counts" else long["level"].map(programme.units))
     if kind == "indicators":
         rows = pd.concat([rows, _range(programme)], ignore_index=True)
+    population = pd.Series(programme.population, index=rows.index)
     if kind == "means":
         rows["n"] = rows["year"].map(programme.frame["clients_year_end"]).fillna(0)
+        population = population + " at the end of " + rows["year"].astype(str)
     rows = rows.rename(columns={"year": "period"}).astype({"period": str})
-    same = {"population": programme.population, "estimand": "indicator", "group": "indicator"}
+    same = {"population": population, "estimand": "indicator", "group": "indicator"}
     return Result(f"{programme.prefix}_{name}", kind, rows.assign(**same), public=programme.public)  # type: ignore[arg-type]
 
 
@@ -131,12 +133,12 @@ def _range(programme: Programme) -> pd.DataFrame:
 def estimate_flows(programme: Programme) -> Result:
     """Opening, new, closing and net exits for every year that follows another in the table.
 
-    opening = clients at the end of the year before; new = difference of cumulative counts;
-    net exits = opening + new - closing = exits - returns.
+    opening = clients at the end of the year before; new = difference of cumulative counts, which stand beside it
+    (`ever_before`, `ever`); net exits = opening + new - closing = exits - returns.
 
     >>> counts = pd.DataFrame({"clients_cumulative": [10.0, 30.0], "clients_year_end": [8.0, 20.0]}, index=[2004, 2005])
     >>> estimate_flows(Programme("P", "p", counts, {}, True)).frame["estimate"].tolist()  # 8 + 20 - 20 = 8
-    [8.0, 20.0, 20.0, 8.0]
+    [8.0, 10.0, 30.0, 20.0, 20.0, 8.0]
 
     Raises
     ------
@@ -148,21 +150,36 @@ def estimate_flows(programme: Programme) -> Result:
     counts = programme.frame[list(COUNTS)]
     before = counts.loc[[year - 1 for year in years]].set_index(pd.Index(years))
     now = counts.loc[years]
-    flows = pd.DataFrame({"opening": before["clients_year_end"]})
+    flows = pd.DataFrame({"opening": before["clients_year_end"], "ever_before": before["clients_cumulative"]})
+    flows["ever"] = now["clients_cumulative"]
     flows["new"] = now["clients_cumulative"] - before["clients_cumulative"]
     flows["closing"] = now["clients_year_end"]
     flows["net_exits"] = flows["opening"] + flows["new"] - flows["closing"]
     long = flows.rename_axis("period").reset_index().melt(id_vars="period", var_name="estimand", value_name="estimate")
     long = long.astype({"period": str}).assign(population=programme.population, unit="clients")
-    return Result(f"{programme.prefix}_flows", "counts", long, public=programme.public)
+    return Result(f"{programme.prefix}_flows", "counts", long, public=programme.public, sums=_flow_sums(long))
 
 
-def estimate_net_exit_rates(flows: pd.DataFrame, programme: Programme) -> Result:
+def _flow_sums(long: pd.DataFrame) -> tuple[Sum, ...]:
+    """opening + new = closing + net exits; ever = ever before + new; a year opens where the year before closed."""
+    at = {(row["estimand"], row["period"]): (place, "estimate") for place, row in enumerate(long.to_dict("records"))}
+    sums = []
+    for year in sorted({int(period) for period in long["period"]}):
+        now, before = str(year), str(year - 1)
+        sums.append(Sum((at["opening", now], at["new", now]), (at["closing", now], at["net_exits", now])))
+        sums.append(Sum((at["ever", now],), (at["ever_before", now], at["new", now])))
+        if ("closing", before) in at:
+            sums.append(Sum((at["opening", now],), (at["closing", before],)))
+            sums.append(Sum((at["ever_before", now],), (at["ever", before],)))
+    return tuple(sums)
+
+
+def estimate_net_exit_rates(flows: Shown, programme: Programme) -> Result:
     """Net exits per 100 person-years, and what else the four counts of each year give.
 
     Parameters
     ----------
-    flows : the *released* frame of `estimate_flows`, so that a rate tells no more than the counts beside it
+    flows : `estimate_flows` as *released*, so that a rate tells no more than the counts beside it
 
     Returns
     -------
@@ -176,7 +193,7 @@ def estimate_net_exit_rates(flows: pd.DataFrame, programme: Programme) -> Result
     Net exits are a difference of counts, so the Poisson interval holds chance only and is far too narrow for
     what is not known: every return of an earlier client hides an exit.
     """
-    counts = _wide(flows)
+    counts = _wide(flows.frame)
     person_years = (counts["opening"] + counts["closing"]) / 2
     known = (counts["net_exits"] >= 0) & (person_years > 0)
     events, time = counts["net_exits"].where(known), person_years.where(known) / 100
@@ -194,10 +211,8 @@ def estimate_net_exit_rates(flows: pd.DataFrame, programme: Programme) -> Result
     ):
         rows.append(pd.DataFrame({"estimate": 100 * share, "estimand": estimand, "unit": "percent"}))
     frame = pd.concat(rows).fillna({"unit": "per 100 person-years"}).rename_axis("period").reset_index()
-    frame["n"] = frame["period"].map(counts["closing"]).fillna(0)  # a withheld base withholds the rate
-    kind = "indicators" if programme.public else "means"
-    frame = frame.assign(population=programme.population)
-    return Result(f"{programme.prefix}_net_exit_rates", kind, frame, public=programme.public)  # type: ignore[arg-type]
+    frame = frame.assign(n=frame["period"].map(counts["closing"]), population=programme.population)
+    return Result(f"{programme.prefix}_net_exit_rates", "derived", frame, public=programme.public, sources=(flows,))
 
 
 def _wide(flows: pd.DataFrame) -> pd.DataFrame:

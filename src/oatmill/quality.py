@@ -10,7 +10,7 @@ import pandas as pd
 
 from oatmill.errors import NotSupported
 from oatmill.intake import Intake
-from oatmill.results import Result
+from oatmill.results import Result, Sum
 from oatmill.schema import MEDICATIONS
 from oatmill.text import _
 
@@ -19,7 +19,14 @@ def estimate_ledger(intake: Intake) -> Result:
     """Rows read, kept and quarantined by table; read = kept + quarantined."""
     measures = ("rows_read", "rows_kept", "rows_quarantined")
     long = intake.ledger.melt(id_vars="table", value_vars=list(measures), var_name="estimand", value_name="estimate")
-    return Result("ledger", "counts", long.rename(columns={"table": "level"}).assign(group="table", unit="rows"))
+    long = long.rename(columns={"table": "level"}).assign(group="table", unit="rows")
+    return Result("ledger", "counts", long, sums=_balances(long))
+
+
+def _balances(long: pd.DataFrame) -> tuple[Sum, ...]:
+    at = {(row["level"], row["estimand"]): (place, "estimate") for place, row in enumerate(long.to_dict("records"))}
+    tables = long["level"].unique()
+    return tuple(Sum((at[t, "rows_read"],), (at[t, "rows_kept"], at[t, "rows_quarantined"])) for t in tables)
 
 
 def estimate_checks(intake: Intake) -> Result:
@@ -38,7 +45,7 @@ def estimate_missing(intake: Intake, columns: Sequence[str]) -> Result:
     rows = pd.DataFrame(
         {"level": present, "events": [int(clients[name].isna().sum()) for name in present], "n": len(clients)}
     )
-    same = {"estimand": "missing", "population": "all clients", "group": "column", "unit": "proportion"}
+    same = {"estimand": "missing", "population": "clients in the clients table", "group": "column", "unit": "proportion"}
     return Result("missing_values", "proportions", rows.assign(estimate=rows["events"] / rows["n"], **same))
 
 

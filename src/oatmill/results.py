@@ -5,14 +5,15 @@ Nothing here is safe to show. `disclosure.release` is the only way from a Result
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 import pandas as pd
 
-Kind = Literal["counts", "proportions", "curve", "means", "regression", "indicators"]
+Kind = Literal["counts", "proportions", "curve", "means", "regression", "derived", "indicators"]
+Place = tuple[int, str]
 
 TEXT_COLUMNS = ("estimand", "definition", "population", "model", "group", "level", "term", "period", "unit")
 NUMBER_COLUMNS = ("day", "estimate", "lower", "upper", "se", "n", "events")
@@ -23,9 +24,31 @@ COLUMNS = (
 CELL = ("population", "definition", "estimand", "model", "group", "level", "term", "day", "period")
 
 
+class Shown(Protocol):
+    """What disclosure control hands back (`disclosure.Released`), for estimators of derived results."""
+
+    @property
+    def frame(self) -> pd.DataFrame: ...
+
+
+class Sum(NamedTuple):
+    """Counts of one Result that add up: the sum of `left` = the sum of `right`, each a (row, column) of its frame.
+
+    Readers know such sums, so disclosure control must know them.
+    """
+
+    left: tuple[Place, ...]
+    right: tuple[Place, ...]
+
+
 @dataclass(frozen=True)
 class Result:
     """Unrounded estimates, one row each.
+
+    A count is known by who is counted, not by the output it stands in: `n` of counts and shares is the size of
+    `population` (under the gap rule named after `|` in `definition`), and a count of clients with a `group` and
+    `level` is the size of that part of it. Two Results that give one such count two values are refused, so a
+    population of its own needs a name of its own ("starters with known age").
 
     Attributes
     ----------
@@ -33,11 +56,14 @@ class Result:
     kind : what the numbers are, which decides the disclosure rule:
         `counts` (estimate is a number of clients), `proportions` (estimate = events / n),
         `curve` (Kaplan-Meier rows by day: n at risk, events, censored), `means` (a summary over n clients),
-        `regression` (a coefficient or ratio over n clients with events), `indicators` (a figure without
-        clients behind it; only from public sources)
+        `regression` (a coefficient or ratio over n clients with events), `derived` (computed from the Released
+        `sources` alone, as a rate from a released ledger), `indicators` (a figure without clients behind it;
+        only from public sources)
     frame : columns of `COLUMNS`; a curve also has `censored`
     public : every source behind it is published, so its numbers stay exact
     parameters : number of coefficients a regression fitted (for the rule of events per term)
+    sums : the counts of this Result that add up
+    sources : the released results that a `derived` one was computed from
     """
 
     output: str
@@ -45,6 +71,8 @@ class Result:
     frame: pd.DataFrame
     public: bool = False
     parameters: int = 0
+    sums: tuple[Sum, ...] = ()
+    sources: tuple[Shown, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -68,6 +96,16 @@ def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, index=range(len(frame)) if not len(frame.index) else frame.index).reset_index(
         drop=True
     )
+
+
+def sums_by(frame: pd.DataFrame, by: Sequence[str], column: str) -> tuple[Sum, ...]:
+    """One sum per combination of `by`: the column's counts add up to `n`, which is the same in all its rows.
+
+    >>> sums_by(pd.DataFrame({"group": ["sex", "sex"], "n": 9, "events": [4, 5]}), ["group"], "events")
+    (Sum(left=((0, 'n'),), right=((0, 'events'), (1, 'events'))),)
+    """
+    groups = frame.reset_index(drop=True).groupby(list(by), sort=False).indices.values()
+    return tuple(Sum(((int(rows[0]), "n"),), tuple((int(row), column) for row in rows)) for rows in groups)
 
 
 def counts(values: Mapping[str, float], **same: Any) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from oatmill.cohort import Cohort
 from oatmill.errors import NotSupported
-from oatmill.results import Result
+from oatmill.results import Result, sums_by
 from oatmill.schema import EXIT_REASONS
 from oatmill.study import Definitions
 from oatmill.survival import count_by_day, kaplan_meier_from_counts
@@ -70,7 +70,7 @@ def estimate_retention(
         raise NotSupported(_("No client has a value of {column}.", column=group or ""))
     rows = pd.concat(parts, ignore_index=True)
     name = "retention_net" if net else "retention" if group is None else f"retention_by_{group}"
-    same = {"estimand": "retention", "population": population_of(cohort), "definition": rule, "unit": "probability"}
+    same = {"estimand": "retention", "population": cohort.population, "definition": rule, "unit": "probability"}
     return Result(f"{name}_{ends}", "curve", rows.assign(**same))
 
 
@@ -85,12 +85,12 @@ def estimate_fixed_retention(cohort: Cohort, definitions: Definitions) -> Result
         reachable = frame[frame["analysis_day"] - frame["start_day"] + 1 >= t]
         left = (reachable["event"] > 0) & (reachable["time"] <= t)
         if len(reachable):
-            rows.append({"day": t, "n": len(reachable), "events": int((~left).sum())})
+            population = f"{cohort.population} followed for {t} days"
+            rows.append({"day": t, "population": population, "n": len(reachable), "events": int((~left).sum())})
     if not rows:
         raise NotSupported(_("No starter has been followed to the first horizon."))
     same = {
         "estimand": "retention",
-        "population": "starters",
         "definition": f"ret_fixed|gap{definitions.gap_days}",
         "unit": "proportion",
     }
@@ -108,7 +108,7 @@ def estimate_completed_window(cohort: Cohort, definitions: Definitions) -> Resul
     known = _enough(cohort.frame)["completed_window"].dropna().astype(bool)
     row = {
         "estimand": "completed_window",
-        "population": "starters",
+        "population": f"{cohort.population} whose window is known",
         "definition": f"completed_window|gap{definitions.gap_days}",
         "day": definitions.follow_up_days,
         "n": len(known),
@@ -128,17 +128,13 @@ def estimate_exits(cohort: Cohort, definitions: Definitions) -> Result:
     ]
     same = {
         "estimand": "clients",
-        "population": population_of(cohort),
-        "definition": "exit_reason|recorded" if cohort.recorded else f"exit_reason|gap{definitions.gap_days}",
+        "population": cohort.population,
+        "definition": f"exit_reason|{cohort.ends}",
         "group": "exit_reason",
         "unit": "clients",
     }
-    return Result("exit_reasons", "counts", pd.DataFrame(rows).assign(**same))
-
-
-def population_of(cohort: Cohort) -> str:
-    """Starters; or clients, where recorded spells do not tell who starts treatment for the first time."""
-    return "clients" if cohort.recorded else "starters"
+    frame = pd.DataFrame(rows).assign(**same)
+    return Result("exit_reasons", "counts", frame, sums=sums_by(frame, ["group"], "estimate"))
 
 
 def _curve(frame: pd.DataFrame, definitions: Definitions, censored: tuple[int, ...], recorded: bool) -> pd.DataFrame:

@@ -261,7 +261,9 @@ class Session:
 
     def release(self, result: Result) -> Released:
         """Release a Result, and file it when the notebook belongs to a report run."""
-        released = release(result, self.study.disclosure.profile, self.page.plan)
+        disclosure = self.study.disclosure
+        lifted = disclosure.lifted.get(result.output, ())
+        released = release(result, disclosure.profile, self.page.plan, lifted)
         self.page.file(result, released)
         return released
 

@@ -84,10 +84,25 @@ class Definitions(_Frozen):
         return self.gap_days if self.washout_days is None else self.washout_days
 
 
+class DisclosureException(_Frozen):
+    """Thresholds that a named person lifts for one output, and why; printed on the provenance page."""
+
+    output: str
+    lift: tuple[Literal["small_group", "curve_at_risk", "events_per_term"], ...] = Field(min_length=1)
+    approved_by: str = Field(min_length=3, description="name and office of who answers for it")
+    reason: str = Field(min_length=10)
+
+
 class Disclosure(_Frozen):
     """Which profile guards what is published."""
 
     profile: str = "midpoint6"
+    exceptions: tuple[DisclosureException, ...] = ()
+
+    @property
+    def lifted(self) -> dict[str, tuple[str, ...]]:
+        """The thresholds that are lifted, by output."""
+        return {each.output: each.lift for each in self.exceptions}
 
     @field_validator("profile")
     @classmethod

@@ -8,7 +8,8 @@ and an exit on the last day in treatment.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ import pandas as pd
 
 from oatmill.errors import Fault, NotSupported, ValuesWrong
 from oatmill.registry.rates import DAYS_PER_YEAR, rate_per_100_person_years
-from oatmill.results import Result
+from oatmill.results import Place, Result, Shown, Sum
 from oatmill.schema import ENROLMENT_TYPES, EXIT_REASONS
 from oatmill.text import _
 
@@ -207,31 +208,68 @@ def estimate_registry_ledger(ledger: pd.DataFrame, *, public: bool = False) -> R
     faults = [{"estimand": name, "estimate": float(number)} for name, number in ledger.attrs.items()]
     frame = pd.concat([long.drop(columns="item"), pd.DataFrame(faults)], ignore_index=True)
     unit = np.where(frame["estimand"] == "absent", "sites", "clients")
-    return Result("registry_ledger", "counts", frame.assign(population="registry", unit=unit), public=public)
+    enrolled = dict(zip(ledger["period"], ledger["opening"] + _sum(ledger, ENTERED), strict=True))
+    frame = frame.assign(n=frame["period"].map(enrolled), population=_in_period(frame["period"].fillna("")), unit=unit)
+    return Result("registry_ledger", "counts", frame, public=public, sums=_ledger_sums(frame))
+
+
+def _in_period(periods: pd.Series) -> pd.Series:
+    """The clients enrolled at any time in a period (spells: each counts) are a population of their own."""
+    return ("registry in " + periods.astype(str)).where(periods != "", "registry")
+
+
+def _ledger_sums(frame: pd.DataFrame) -> tuple[Sum, ...]:
+    """n = opening + entered = left + closing + residual; the parts of entries and exits; stock carried over."""
+    known = frame["estimate"].notna()
+    rows = frame[known].fillna({"level": ""}).to_dict("index").items()
+    at: dict[_Item, Place] = {(row["estimand"], row["level"], row["period"]): (place, "estimate") for place, row in rows}
+    at |= {("enrolled", "", row["period"]): (place, "n") for place, row in rows if row["n"] == row["n"]}
+    periods = sorted({period for estimand, _level, period in at if estimand == "opening"})
+    found = [each for period in periods for each in _period_sums(at, period)]
+    found += [
+        (("opening", "", period), ("closing", "", before), ("carried", "", period)) for before, period in pairwise(periods)
+    ]
+    return tuple(
+        Sum((at[left],), tuple(at[key] for key in right)) for left, *right in found if {left, *right} <= set(at)
+    )
+
+
+_Item = tuple[str, str, str]  # estimand, level, period
+
+
+def _period_sums(at: Mapping[_Item, Place], period: str) -> Iterator[tuple[_Item, ...]]:
+    for flow in ("entered", "left"):
+        parts = [key for key in at if key[0] == flow and key[1] and key[2] == period]
+        if parts:
+            yield ((flow, "", period), *parts)
+    yield tuple((name, "", period) for name in ("enrolled", "opening", "entered"))
+    yield tuple((name, "", period) for name in ("enrolled", "left", "closing", "residual"))
 
 
 def estimate_registry_person_time(ledger: pd.DataFrame, *, public: bool = False) -> Result:
     """Person-years by period; `n` clients enrolled at any time in it (spells: each counts)."""
     rows = pd.DataFrame({"period": ledger["period"], "estimate": ledger["person_years"]})
     rows["n"] = ledger["opening"] + _sum(ledger, ENTERED)
-    same = {"estimand": "person_time", "population": "registry", "unit": "person-years"}
+    rows["population"] = _in_period(rows["period"])
+    same = {"estimand": "person_time", "unit": "person-years"}
     return Result("registry_person_time", "means", rows.assign(**same), public=public)
 
 
-def estimate_registry_rates(counts: pd.DataFrame, person_time: pd.DataFrame, *, public: bool = False) -> Result:
+def estimate_registry_rates(counts: Shown, person_time: Shown, *, public: bool = False) -> Result:
     """Exits and deaths per 100 person-years with exact Poisson intervals.
 
     Parameters
     ----------
-    counts, person_time : the *released* frames of the ledger and of person-time, so that a rate tells no more
-        than the counts and person-years that stand beside it
+    counts, person_time : the ledger and person-time as *released*, so that a rate tells no more than the counts
+        and person-years that stand beside it
     """
-    left = counts[counts["estimand"] == "left"].merge(person_time, on="period", suffixes=("", "_time"))
+    left = counts.frame[counts.frame["estimand"] == "left"]
+    left = left.merge(person_time.frame, on="period", suffixes=("", "_time"))
     rows = []
     for estimand, level in (("exit_rate", ""), ("death_rate", "death")):
         for row in left[left["level"] == level].to_dict("records"):
             rate = rate_per_100_person_years(row["estimate"], row["estimate_time"])
             rows.append({"estimand": estimand, "period": row["period"], "n": row["n_time"], **rate})
-    frame = pd.DataFrame(rows).fillna({"n": 0})  # a base that is withheld withholds the rate
     same = {"population": "registry", "unit": "per 100 person-years"}
-    return Result("registry_rates", "means", frame.assign(**same), public=public)
+    frame = pd.DataFrame(rows).assign(**same)
+    return Result("registry_rates", "derived", frame, public=public, sources=(counts, person_time))

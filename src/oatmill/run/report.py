@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oatmill.errors import ChapterFailed, Fault, GateRefused
+from oatmill.errors import ChapterFailed, DisclosureRefused, Fault, GateRefused
 from oatmill.profiles import PROFILES
 from oatmill.run import record
 from oatmill.run.chapters import Capability, Chapter, capabilities_of, columns_of, find_chapters
 from oatmill.run.pages import Page, PlanJson, Setting, restore_results, run_pages
 from oatmill.run.progress import Console
+from oatmill.run.releases import read_last_release
 from oatmill.run.switch import Places, finish_switch, let_all_read, locked, remove, start_new, switch
 from oatmill.store import Fingerprints, bundle, hash_file, write_atomically
 from oatmill.study import Study, read_study
@@ -44,7 +45,7 @@ class Parts:
 
     build_book: Callable[[BookMaterial, Path], None]
     build_stations: Callable[[Study, Path], Study] | None = None
-    plan_release: Callable[[Path], PlanJson] | None = None
+    plan_release: Callable[[Path, Study], PlanJson] | None = None
     pages_changed: Callable[[PlanJson, PlanJson, Path], set[str]] | None = None
     check_publishable: Callable[[Path, Path], None] | None = None
 
@@ -146,7 +147,7 @@ class _Work:
     def _notebooks(self, capabilities: Sequence[Capability], setting: Setting) -> list[Page]:
         pages = run_pages(capabilities, setting, self.console)
         restore_results(pages, setting.work)
-        plan = (self.parts.plan_release or plan_release)(setting.work)
+        plan = (self.parts.plan_release or plan_release)(setting.work, self.study)
         write_atomically(setting.plan_file, json.dumps(plan, sort_keys=True))
         changed = self._changed(pages, plan, setting.work)
         if changed:
@@ -234,27 +235,41 @@ def build_stations(study: Study, work: Path) -> Study:
     return session.study
 
 
-def plan_release(work: Path) -> PlanJson:
-    """The disclosure plan for the whole book, from all unreleased Results."""
-    from oatmill import disclosure
-    from oatmill.pages import read_results, write_plan
+def plan_release(work: Path, study: Study) -> PlanJson:
+    """The disclosure plan for the whole book, from all unreleased Results and the last published release."""
+    from oatmill.disclosure import Officer, Plan
+    from oatmill.disclosure import plan_release as plan_book
+    from oatmill.pages import read_results
 
     results = [result for page in read_results(work / "results").values() for result in page]
-    file = work / "plan.json"
-    write_plan(disclosure.plan_release(results), file)
-    return dict(json.loads(file.read_text(encoding="utf-8")))
+    _refuse_unknown_exceptions(study, {result.output for result in results})
+    if PROFILES[study.disclosure.profile].internal:
+        return Plan().to_json()  # an internal report shows exact counts and is never published
+    officer = Officer(PROFILES[study.disclosure.profile], study.disclosure.lifted)
+    return plan_book(results, officer, read_last_release(work, study)).to_json()
+
+
+def _refuse_unknown_exceptions(study: Study, outputs: set[str]) -> None:
+    unknown = [each.output for each in study.disclosure.exceptions if each.output not in outputs]
+    if unknown:
+        faults = [Fault(_("no output of this report has this name"), found=f"`{name}`") for name in unknown]
+        raise DisclosureRefused(
+            _("The study file lifts thresholds for outputs that do not exist."),
+            faults,
+            cure=_("The outputs are named in the column `output` of results.csv."),
+        )
 
 
 def pages_changed(old: PlanJson, new: PlanJson, work: Path) -> set[str]:
-    """Pages with an output whose withheld cells differ between two plans."""
-    before, after = old.get("withheld", {}), new.get("withheld", {})
-    outputs = {name for name in {*before, *after} if _cells(before, name) != _cells(after, name)}
-    files = (work / "results").glob("*/*.json")
-    return {file.parent.name for file in files if file.stem in outputs}
+    """Pages with a number that the two plans show in two ways."""
+    from oatmill.disclosure import Plan, shown_differently
+    from oatmill.pages import read_results
 
-
-def _cells(plan: Mapping[str, Any], output: str) -> set[tuple[str, ...]]:
-    return {tuple(cell) for cell in plan.get(output, ())}
+    before, after = (Plan.from_json(plan) if plan else Plan() for plan in (old, new))
+    if before == after:
+        return set()
+    pages = read_results(work / "results").items()
+    return {page for page, results in pages if any(shown_differently(each, before, after) for each in results)}
 
 
 def check_publishable(folder: Path, work: Path) -> None:

@@ -25,9 +25,8 @@ def table_characteristics(shares: Released, mean_age: Released | None) -> Table:
         )
     notes = []
     if mean_age is not None and mean_age.frame["status"].iloc[0] == "shown":
-        age = mean_age.frame.iloc[0]
-        text = _("Mean age {mean} years, standard deviation {sd}.", mean=number(age["estimate"]), sd=number(age["se"]))
-        notes.append(text)
+        mean, sd = (number(mean_age.one(estimand=name)["estimate"]) for name in ("mean_age", "sd_age"))
+        notes.append(_("Mean age {mean} years, standard deviation {sd}.", mean=mean, sd=sd))
     return make_table(
         [shares] if mean_age is None else [shares, mean_age],
         pd.DataFrame(rows),

@@ -33,7 +33,7 @@ def table_dose_bands(released: Released, by_cause: bool) -> Table:
         years = row["estimate"] / 365.25
         rows.append(
             {
-                "band": row["level"],
+                "band": row["level"] or _("All"),
                 "clients": integer(row["n"]) if shown else withheld(),
                 "years": number(years, 0) if shown else withheld(),
                 "exits": integer(row["events"]) if shown else withheld(),
