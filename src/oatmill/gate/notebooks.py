@@ -11,6 +11,7 @@ from typing import Any
 from oatmill.errors import Fault
 from oatmill.text import _
 
+_PLAIN = "<IPython.core.display.HTML object>"  # how IPython shows a piece of HTML where it cannot
 _SHOWN = re.compile(r'<(?:div|figure|p) class="oatmill-[a-z]+"')
 
 
@@ -19,7 +20,7 @@ def check_notebooks(folder: Path) -> Iterator[Fault]:
     for path in sorted(folder.rglob("*.ipynb")):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         for number, cell in enumerate(cells, start=1):
-            if any(not _is_shown(output) for output in cell.get("outputs", [])):
+            if cell.get("attachments") or not all(map(_is_shown, cell.get("outputs", []))):
                 yield Fault(
                     _("cell {cell} shows something that was not released", cell=number),
                     path.relative_to(folder).as_posix(),
@@ -28,5 +29,8 @@ def check_notebooks(folder: Path) -> Iterator[Fault]:
 
 
 def _is_shown(output: Mapping[str, Any]) -> bool:
-    markup = "".join(output.get("data", {}).get("text/html", ""))
-    return output["output_type"] == "display_data" and _SHOWN.match(markup) is not None
+    data = output.get("data", {})
+    plain = "".join(data.get("text/plain", _PLAIN))
+    markup = "".join(data.get("text/html", ""))
+    known = set(data) <= {"text/html", "text/plain"} and plain == _PLAIN
+    return output["output_type"] == "display_data" and known and _SHOWN.match(markup) is not None
