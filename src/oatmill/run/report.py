@@ -182,9 +182,10 @@ class _Work:
         known = Fingerprints(self.places.work)
         manifest = record.build_manifest(self.study, actual, pages, self.timings, known)
         write_atomically(new / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+        gate = self.parts.check_publishable or check_publishable
+        gate(new, self.places.work)  # before Sphinx, whose warnings repeat what pages hold
         material = BookMaterial(self.study, pages, capabilities, manifest, stage, self.places.work, pdf)
         self._timed(_("Building the book"), "book", lambda: self.parts.build_book(material, new))
-        gate = self.parts.check_publishable or check_publishable
         self._timed(_("Checking that everything may be published"), "gate", lambda: gate(new, self.places.work))
         let_all_read(new)
 
@@ -277,7 +278,9 @@ def check_publishable(folder: Path, work: Path) -> None:
     from oatmill import gate
 
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    identifiers = sorted((work / "stations").glob("intake-*/identifiers.txt"))
+    identifiers, unused = (
+        sorted((work / "stations").glob(f"intake-*/{name}.txt")) for name in ("identifiers", "unused_values")
+    )
     if not identifiers and not all(entry["public"] for entry in manifest["inputs"]):
         raise GateRefused(_("The identifiers that must not be published are not at hand, so nothing can be checked."))
     gate.check_publishable(
@@ -286,6 +289,8 @@ def check_publishable(folder: Path, work: Path) -> None:
         private_texts=gate.private_texts(work),
         profile=PROFILES[manifest["disclosure"]["profile"]],
         kinds=gate.read_kinds(work / "results"),
+        unused=unused,
+        meant=[json.dumps(manifest["study"], ensure_ascii=False)],
     )
 
 
