@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from oatmill.errors import Fault, StudyInvalid, StudyMissing, StudyNotYaml
-from oatmill.profiles import PROFILES
+from oatmill.profiles import PROFILES, Threshold
 from oatmill.schema import DOSE_MEANINGS, MEDICATIONS, TABLES
 from oatmill.text import LANGUAGES, _
 
@@ -88,7 +88,7 @@ class DisclosureException(_Frozen):
     """Thresholds that a named person lifts for one output, and why; printed on the provenance page."""
 
     output: str
-    lift: tuple[Literal["small_group", "curve_at_risk", "events_per_term"], ...] = Field(min_length=1)
+    lift: tuple[Threshold, ...] = Field(min_length=1)
     approved_by: str = Field(min_length=3, description="name and office of who answers for it")
     reason: str = Field(min_length=10)
 
@@ -100,7 +100,7 @@ class Disclosure(_Frozen):
     exceptions: tuple[DisclosureException, ...] = ()
 
     @property
-    def lifted(self) -> dict[str, tuple[str, ...]]:
+    def lifted(self) -> dict[str, tuple[Threshold, ...]]:
         """The thresholds that are lifted, by output."""
         return {each.output: each.lift for each in self.exceptions}
 

@@ -21,7 +21,7 @@ from pathlib import Path
 run = json.loads(Path(os.environ["OATMILL_RUN"]).read_text(encoding="utf-8"))
 page, stage, work = os.environ["OATMILL_PAGE"], Path(os.environ["OATMILL_STAGE"]), Path(run["work"])
 plan_file = Path(run["plan"])
-withheld = json.loads(plan_file.read_text(encoding="utf-8"))["withheld"] if plan_file.is_file() else {}
+withheld = json.loads(plan_file.read_text(encoding="utf-8"))["withheld"] if plan_file.is_file() else []
 COLUMNS = ("page output estimand definition population model group level term day period estimate lower upper se n "
            "events unit status reason").split()
 
@@ -113,8 +113,14 @@ def dummy_stations(study: Any, work: Path) -> Any:
 
 def dummy_parts(withheld: Sequence[str] = (), build_book: Any = write_dummy_book, **more: Any) -> Parts:
     """The steps that stand elsewhere, as dummies; the plan withholds these outputs whole."""
-    plan = {"withheld": {output: [["every", "cell"]] for output in withheld}}
-    return Parts(build_book, dummy_stations, plan_release=lambda work: plan, **more)
+    plan = {"withheld": list(withheld)}
+    return Parts(build_book, dummy_stations, lambda work, study: plan, dummy_pages_changed, **more)
+
+
+def dummy_pages_changed(old: Mapping[str, Any], new: Mapping[str, Any], work: Path) -> set[str]:
+    """Pages with an output that one of two dummy plans withholds."""
+    differ = set(old.get("withheld", ())) ^ set(new["withheld"])
+    return {file.parent.name for file in (work / "results").glob("*/*.json") if file.stem in differ}
 
 
 def places(out: Path) -> Places:
