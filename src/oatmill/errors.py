@@ -56,7 +56,7 @@ class OatmillError(Exception):
         lines = [self.message, *(fault.text() for fault in self.faults)]
         if self.cure:
             lines.append(_("What to do: {text}", text=self.cure))
-        return "\n".join(lines)
+        return "\n".join(map(visible, "\n".join(lines).split("\n")))
 
 
 class UsageError(OatmillError):

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PACKAGE = Path(__file__).parent
-_FILE_NAME = re.compile(r"[A-Za-z][\w.-]{0,79}", re.ASCII)
+# A letter first; none of the names that Windows keeps for devices.
+_FILE_NAME = re.compile(r"(?!(?i:con|prn|aux|nul|com\d|lpt\d)\Z)[A-Za-z][\w-]{0,79}", re.ASCII)
 _PRIVATE_README = """This folder holds unreleased results, raw identifiers and rejected rows.
 Never share it and never publish it. What may be published is in the folder `reports`.
 """
@@ -44,14 +45,14 @@ def private_folder(path: Path) -> Path:
 
 
 def file_name(name: str) -> str:
-    """The name of an output, which becomes the name of files: letters, digits, `_`, `-` and `.`, never a path.
+    """The name of an output, which becomes the name of files: letters, digits, `_` and `-`, never a path.
 
     Raises
     ------
     ValueError
     """
     if not _FILE_NAME.fullmatch(name):
-        raise ValueError("the name of an output has letters, digits, `_`, `-` and `.`, 80 at most, a letter first")
+        raise ValueError("the name of an output has letters, digits, `_` and `-`, a letter first, 80 at most")
     return name
 
 

@@ -24,7 +24,7 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BLACK = (
 PALETTE = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK, YELLOW)
 GREY = "#6B6B6B"
 LIGHT = "#D9D9D9"
-_LONGEST_LABEL = 40  # characters
+_LONGEST_LABEL = 30  # characters
 
 _STYLE: Any = {
     "axes.edgecolor": GREY,
@@ -85,7 +85,7 @@ def in_figure(label: str) -> str:
     """A label that came from a file, as a figure shows it: one line, shortened at its end where it is long.
 
     >>> in_figure("x" * 50)
-    'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…'
+    'xxxxxxxxxxxxxxxxxxxxxxxxxxxxx…'
     """
     shown = visible(label)
     return shown if len(shown) <= _LONGEST_LABEL else f"{shown[: _LONGEST_LABEL - 1]}…"

@@ -127,7 +127,8 @@ def _label_curve(axes: Axes, frame: pd.DataFrame, colour: str, above: bool) -> N
 
 def _label_levels(axes: Axes, names: Sequence[str]) -> None:
     handles = [Line2D([], [], color=colour) for colour, _name in zip(PALETTE, names, strict=False)]
-    axes.legend(handles, names, loc="upper right", ncols=min(len(names), 3))
+    short = max(map(len, names)) <= 12
+    axes.legend(handles, names, loc="upper right", ncols=min(len(names), 3) if short else 1)
 
 
 def _shown(frame: pd.DataFrame) -> pd.DataFrame:
