@@ -9,6 +9,7 @@ import re
 import warnings
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -32,9 +33,10 @@ from oatmill.tables import make_table
 from oatmill.tables.describe import table_characteristics
 from oatmill.text import in_csv, in_html, visible
 
+ROOT = Path(__file__).parents[2]
 ALL = [*EVERY, *SURROGATES]
 # What a reader takes an apostrophe away before, as the docstring of `in_csv` says.
-NEUTRAL = re.compile(r"^'(?=\s*'*[=+\-@＝＋－＠])|(?<=[;,])'(?='*[=+\-@＝＋－＠])")  # noqa: RUF001
+NEUTRAL = re.compile(r"^'(?=\s*'*[=+\-@＝＋－＠])|(?<=[;,])'(?='*[=+\-@＝＋－＠])")
 
 TABLE_TAGS = {"table", "thead", "tbody", "tfoot", "tr", "th", "td", "span", "div", "br"}
 
@@ -168,8 +170,8 @@ def render():
     from myst_parser.config.main import MdParserConfig
     from myst_parser.parsers.mdit import create_md_parser
 
-    with open("book/_config.yml", encoding="utf-8") as file:
-        extensions = yaml.safe_load(file)["parse"]["myst_enable_extensions"]
+    config = yaml.safe_load((ROOT / "book" / "_config.yml").read_text(encoding="utf-8"))
+    extensions = config["parse"]["myst_enable_extensions"]
     return create_md_parser(MdParserConfig(enable_extensions=set(extensions)), RendererHTML).render
 
 
@@ -294,7 +296,7 @@ def test_no_cell_is_a_formula_whatever_separator_a_spreadsheet_takes(separator):
     for text in ALL:
         for cell in in_csv(text).split(separator):
             number = re.fullmatch(r"[+-]?[0-9]+([.,][0-9]+)?", cell)
-            assert number or not cell.startswith(tuple("=+-@\t\r\n＝＋－＠")), text  # noqa: RUF001
+            assert number or not cell.startswith(tuple("=+-@\t\r\n＝＋－＠")), text
 
 
 def test_numbers_keep_their_sign():
