@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import shutil
 import time
@@ -23,7 +25,10 @@ from oatmill.study import Study, read_study
 from oatmill.text import _, number, use_language
 
 if TYPE_CHECKING:
+    from oatmill.gate.counts import Rows
     from oatmill.session import Session
+
+    RowsAgain = Callable[[Path, Mapping[str, Any]], Rows]
 
 
 @dataclass(frozen=True)
@@ -273,8 +278,8 @@ def pages_changed(old: PlanJson, new: PlanJson, work: Path) -> set[str]:
     return {page for page, results in pages if any(shown_differently(each, before, after) for each in results)}
 
 
-def check_publishable(folder: Path, work: Path) -> None:
-    """The gate, with what this machine knows: identifiers, places, and the kind of each result."""
+def check_publishable(folder: Path, work: Path, rows_again: RowsAgain | None = None) -> None:
+    """The gate, with what this machine knows: identifiers, places, and each Result, released once more."""
     from oatmill import gate
 
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
@@ -289,9 +294,27 @@ def check_publishable(folder: Path, work: Path) -> None:
         private_texts=gate.private_texts(work),
         profile=PROFILES[manifest["disclosure"]["profile"]],
         kinds=gate.read_kinds(work / "results"),
+        rows=(rows_again or released_again)(work, manifest["disclosure"]),
         unused=unused,
         meant=[json.dumps(manifest["study"], ensure_ascii=False)],
     )
+
+
+def released_again(work: Path, disclosure: Mapping[str, Any]) -> Rows:
+    """What each Result gives under the profile and the plan, as rows of text; derived ones have no rule of their own."""
+    from oatmill.disclosure import release
+    from oatmill.pages import read_plan, read_results, rows_as_csv
+
+    plan = read_plan(work / "plan.json")
+    lifted = {each["output"]: each["lift"] for each in disclosure["exceptions"]}
+    rows = {}
+    for page, results in read_results(work / "results").items():
+        for result in results:
+            if result.kind != "derived":
+                released = release(result, disclosure["profile"], plan, lifted.get(result.output, ()))
+                text = rows_as_csv(released.frame.assign(page=page, output=result.output))
+                rows[page, result.output] = frozenset(map(tuple, csv.reader(io.StringIO(text))))
+    return rows
 
 
 def chapters_of(study: Study) -> list[Chapter]:
