@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
-import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,14 @@ from helpers.hostile import BEACON, EVERY, FAMILIES, MARK, SURROGATES
 
 from oatmill.book import build_book
 from oatmill.gate import _PATTERNS
-from oatmill.labels import LEVELS, label
 from oatmill.run import Parts, make_report
 from oatmill.run import report as report_module
-from oatmill.text import use_language, visible
+from oatmill.text import use_language
 
 ROOT = Path(__file__).parents[2]
 RUN = f"window.{MARK}=1"
 TITLE = f"</title><img src=x onerror={RUN}> & <b>b</b> \\(\\href{{javascript:{RUN}}}{{x}}\\) {{cite}}`kaplan1958` $x$ *e* {{{{ title }}}}"
-AUTHORS = [f"<script>{RUN}</script>", "(x)=", f"\"><img src={BEACON}/a.png onerror={RUN}>"]
+AUTHORS = [f"<script>{RUN}</script>", "(x)=", f'"><img src={BEACON}/a.png onerror={RUN}>']
 FILE = f"doses<img src=x onerror={RUN}>|`[1]*'.csv"
 COLUMN = f"<svg onload={RUN}>"
 # The gate would refuse a report that holds what looks like a place on this machine or a password.

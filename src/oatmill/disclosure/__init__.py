@@ -11,7 +11,6 @@ book       all counts of a book as a reader sees them, and how they add up
 worlds     which true counts are still possible for somebody who reads everything
 releases   what readers know from the last published release
 planning   the plan, from all Results and the last published release
-record     what was done to each output, for the officer who signs
 """
 
 from __future__ import annotations

@@ -182,7 +182,11 @@ class _Work:
         stage = self.places.work / "stage"
         shutil.rmtree(stage, ignore_errors=True)
         record.collect_stages(pages, stage)
-        write_results_folder(stage, new / "results")
+        from oatmill.gate import read_kinds
+
+        rows = write_results_folder(stage, new / "results")
+        kinds = read_kinds(self.places.work / "results")
+        record.write_disclosure_record(rows, kinds, self.study, new / "results" / "disclosure_record.csv")
         write_notebooks(pages, new / "notebooks")
         known = Fingerprints(self.places.work)
         manifest = record.build_manifest(self.study, actual, pages, self.timings, known)
@@ -210,13 +214,14 @@ def _refuse_failed(pages: Sequence[Page]) -> None:
     )
 
 
-def write_results_folder(stage: Path, target: Path) -> None:
-    """results/: results.csv, and each figure and table as a file of its own."""
+def write_results_folder(stage: Path, target: Path) -> list[dict[str, str]]:
+    """results/: results.csv, and each figure and table as a file of its own; hands back the rows of results.csv."""
     target.mkdir(parents=True)
-    record.write_results(stage, target / "results.csv")
+    rows = record.write_results(stage, target / "results.csv")
     for name in ("figures", "tables"):
         if (stage / name).is_dir():
             shutil.copytree(stage / name, target / name)
+    return rows
 
 
 def write_notebooks(pages: Sequence[Page], target: Path) -> None:
