@@ -18,9 +18,10 @@ from pathlib import Path
 
 import pytest
 from helpers.canaries import Canaries, write_canary_study, write_source
-from helpers.dummy_study import code, write_dummy_book, write_notebook
+from helpers.dummy_study import code, write_dummy_book, write_notebook, write_study
 
 from oatmill.book.building import find_chromium
+from oatmill.cli import main
 from oatmill.gate.content import published
 from oatmill.gate.words import Finder, fold, unescape
 from oatmill.run import Console, Parts, make_report
@@ -153,7 +154,7 @@ def test_other_client_numbers_give_the_same_report(short, source, tmp_path):
     """Numbers too short to be searched for are in no published byte, since the bytes do not depend on them.
 
     The second report has a book of one page and only the chapters that read the study: a book is made of its
-    notebooks, its results and its manifest.
+    notebooks, results, key numbers and manifest, and these are compared.
     """
     other = start(tmp_path / "long", source, "long", long_numbers)
     for page in ("50_other", "60_other"):
@@ -165,13 +166,9 @@ def test_other_client_numbers_give_the_same_report(short, source, tmp_path):
     assert len(names) > 30
     assert [name.as_posix() for name in names if differs(name, short, other)] == []
     assert rows_of_the_study(short) == rows_of_the_study(other)
-    numbers = {number.encode() for number in short.canaries.numbers}
-    manifest, otherwise = (
-        set(re.findall(rb"\w+", (run.report / "manifest.json").read_bytes())) for run in (short, other)
-    )
-    assert numbers & (manifest - otherwise) == set()
-    for name in ("site/provenance.html", "site/searchindex.js"):
-        assert numbers & set(re.findall(rb"\w+", (short.report / name).read_bytes())) <= otherwise, name
+    assert cards_of_the_study(short) == cards_of_the_study(other) != {}
+    mine, theirs = (set(re.findall(rb"\w+", (run.report / "manifest.json").read_bytes())) for run in (short, other))
+    assert {number.encode() for number in short.canaries.numbers} & (mine - theirs) == set()
 
 
 def of_the_study(path: Path) -> bool:
@@ -185,6 +182,11 @@ def differs(name: Path, one: Run, other: Run) -> bool:
 def rows_of_the_study(run: Run) -> list[bytes]:
     lines = (run.report / "results" / "results.csv").read_bytes().splitlines()
     return [line for line in lines if line[:2] < b"50"]
+
+
+def cards_of_the_study(run: Run) -> dict[str, bytes]:
+    """The key numbers that stand on the landing page."""
+    return {path.name: path.read_bytes() for path in run.work.glob("stage/cards/[1-4]*.json")}
 
 
 def own_notebook(run: Run, page: str, cell: str) -> None:
@@ -230,3 +232,30 @@ def test_a_notebook_that_gives_data_away_is_refused(short):
     assert re.search(r"file notebooks/74_markup\.ipynb, line \d+: a value of a column that nothing uses", told)
     assert "75_warns" not in told, "what a notebook warns of is not published"
     assert "What to do: " in told
+
+
+HEADER = "client_id,date,dose_mg,name\n"
+GOOD = "KG-zqvakov1,2016-01-01,60,Zqvakov Xurel\n"
+FAULTY = {
+    "a dose that is a name": HEADER + GOOD + "KG-zqvakov2,2016-01-02,Zqvakov Xurel,\n",
+    "a date that is a passport": HEADER + GOOD + "KG-zqvakov2,AN7654321,60,\n",
+    "too many cells": HEADER + GOOD + "KG-zqvakov2,2016-01-02,60,Zqvakov,Xurel,AN7654321\n",
+    "an open quote": HEADER + GOOD + 'KG-zqvakov2,2016-01-02,60,"Zqvakov Xurel\n',
+    "no header": GOOD + "KG-zqvakov2,2016-01-02,60,Zqvakov Xurel\n",
+    "clients side by side": "date,KG-zqvakov11,KG-zqvakov23\n2016-01-01,60,40\n",
+    "a code for the medication": "client_id,date,dose_mg,medication\nKG-zqvakov1,2016-01-01,60,Zqvakov\n",
+    "a blank dose": HEADER + "KG-zqvakov1,2016-01-01,,Zqvakov Xurel\n",
+    "nobody left": HEADER + ",2016-01-01,60,Zqvakov Xurel\n",
+    "half a letter": HEADER + "KG-zqvakov1,2016-01-01,60,Zqvakov \udcd0\n",
+}
+
+
+@pytest.mark.parametrize("what", FAULTY)
+def test_a_message_about_a_faulty_file_repeats_nothing_of_it(tmp_path, capsys, what):
+    write_study(tmp_path / "study")
+    (tmp_path / "study" / "doses.csv").write_bytes(FAULTY[what].encode("utf-8", "surrogateescape"))
+    status = main(["check", str(tmp_path / "study"), "--out", str(tmp_path)])
+    told = "".join(capsys.readouterr()).lower()
+    assert status in range(10, 20), told
+    assert "doses.csv" in told
+    assert not re.search(r"zqvakov|xurel|an7654321", told), told
