@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -195,10 +195,28 @@ def provenance_page(manifest: Mapping[str, Any]) -> str:
         markup.table([_("Chapter"), _("State"), _("Seconds")], ran),
         f"## {_('Steps')}\n",
         markup.table([_("Step"), _("Seconds")], timings),
+        _exceptions(manifest["disclosure"]["exceptions"]),
         f"## {_('Packages')}\n",
         markup.table([_("Package"), _("Version")], versions),
     ]
     return "\n".join(parts)
+
+
+def _exceptions(exceptions: Sequence[Mapping[str, Any]]) -> str:
+    """Thresholds of disclosure control that a named person has lifted."""
+    if not exceptions:
+        return ""
+    header = [_("Output"), _("Thresholds lifted"), _("By"), _("Reason")]
+    rows = [
+        [
+            markup.code(e["output"]),
+            markup.plain(", ".join(e["lift"])),
+            markup.plain(e["approved_by"]),
+            markup.plain(e["reason"]),
+        ]
+        for e in exceptions
+    ]
+    return f"## {_('Exceptions from disclosure control')}\n\n" + markup.table(header, rows)
 
 
 def _kind(entry: Mapping[str, Any]) -> str:

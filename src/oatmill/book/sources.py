@@ -14,7 +14,7 @@ from oatmill.book.chapters import write_chapter
 from oatmill.profiles import PROFILES
 from oatmill.run import BookMaterial, Page
 from oatmill.store import bundle
-from oatmill.text import _
+from oatmill.text import _, in_html
 
 _ABOUT = ("methods", "capabilities", "dictionary", "glossary", "references", "provenance")
 _SETTINGS_MARK = "<!-- settings -->"
@@ -48,12 +48,11 @@ def config(material: BookMaterial, template: Path) -> dict[str, Any]:
     settings["title"] = study.title
     settings["author"] = ", ".join(study.authors)
     settings["sphinx"]["config"]["language"] = study.language
-    settings["sphinx"]["config"]["html_theme_options"]["search_bar_text"] = _("Search")
+    options = settings["sphinx"]["config"]["html_theme_options"]
+    options["search_bar_text"] = _("Search")
     settings["sphinx"]["config"] |= {"nb_code_prompt_show": _("Show code"), "nb_code_prompt_hide": _("Hide code")}
     if PROFILES[study.disclosure.profile].internal:
-        settings["sphinx"]["config"]["html_theme_options"]["announcement"] = _(
-            "Not for publication: this report shows exact counts."
-        )
+        options["announcement"] = in_html(_("Not for publication: this report shows exact counts."))
     return settings
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from oatmill.errors import GateRefused
 from oatmill.gate.content import check_archives
-from oatmill.gate.counts import Kinds, check_counts, read_kinds
+from oatmill.gate.counts import Kinds, Rows, check_counts, read_kinds
 from oatmill.gate.notebooks import check_notebooks
 from oatmill.gate.search import Search, check_bytes, check_names, private_texts
 from oatmill.gate.words import Finder, is_distinctive
@@ -37,6 +37,7 @@ def check_publishable(
     private_texts: Sequence[str],
     profile: Profile,
     kinds: Kinds,
+    rows: Rows,
     unused: Sequence[Path] = (),
     meant: Sequence[str] = (),
 ) -> None:
@@ -49,6 +50,7 @@ def check_publishable(
     private_texts : places and names of this machine
     profile : the disclosure profile in force
     kinds : (page, output) -> (kind of result, whether all its sources are public)
+    rows : (page, output) -> its rows, as text, released once more
     unused : files with one value per line, of columns about clients that nothing uses
     meant : what the study file says to be published, such as title and authors
 
@@ -60,7 +62,7 @@ def check_publishable(
     search = Search(identifiers, unused, private_texts, meant)
     # A name that holds an identifier comes alone: the other faults would repeat it.
     faults = list(check_names(folder, search)) or [
-        *check_counts(folder, profile, kinds),
+        *check_counts(folder, profile, kinds, rows),
         *check_notebooks(folder),
         *check_archives(folder),
         *check_bytes(folder, search),

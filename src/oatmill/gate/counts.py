@@ -1,4 +1,8 @@
-"""Counts: every number of clients that is published must be one that the disclosure profile can produce."""
+"""Counts: every number of clients that is published must be one that the disclosure profile can produce.
+
+And every published row must be the one that its Result gives when it is released once more, under the same profile
+and plan: whatever a notebook did between releasing and showing, it changed no number.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from oatmill.profiles import Profile
 from oatmill.text import _
 
 Kinds = Mapping[tuple[str, str], tuple[str, bool]]
+Rows = Mapping[tuple[str, str], frozenset[tuple[str, ...]]]
 
 _VALUES = ("estimate", "lower", "upper", "se", "n", "events")
 
@@ -27,14 +32,25 @@ def read_kinds(results: Path) -> dict[tuple[str, str], tuple[str, bool]]:
     return kinds
 
 
-def check_counts(folder: Path, profile: Profile, kinds: Kinds) -> Iterator[Fault]:
-    """Every count that the profile cannot have produced, in results.csv and in each table."""
+def check_counts(folder: Path, profile: Profile, kinds: Kinds, rows: Rows) -> Iterator[Fault]:
+    """Every count that the profile cannot have produced, in results.csv and in each table.
+
+    Parameters
+    ----------
+    rows : (page, output) -> the rows, as text, that its Result gives; a `derived` output has none
+    """
     files = [folder / "results" / "results.csv", *sorted((folder / "results" / "tables").glob("*.csv"))]
     for file in filter(Path.is_file, [*files, *sorted((folder / "site" / "data").glob("*.csv"))]):
         with file.open(encoding="utf-8", newline="") as stream:
             for line, row in enumerate(csv.DictReader(stream), start=2):
-                for column, what in _wrong_counts(row, profile, kinds):
+                for column, what in [*_wrong_counts(row, profile, kinds), *_wrong_row(row, kinds, rows)]:
                     yield Fault(what, file.relative_to(folder).as_posix(), line, column)
+
+
+def _wrong_row(row: Mapping[str, str], kinds: Kinds, rows: Rows) -> Iterator[tuple[str, str]]:
+    place = row.get("page", ""), row.get("output", "")
+    if place in kinds and kinds[place][0] != "derived" and tuple(row.values()) not in rows.get(place, ()):
+        yield "output", _("not the row that its Result gives under this profile and plan")
 
 
 def _wrong_counts(row: Mapping[str, str], profile: Profile, kinds: Kinds) -> Iterator[tuple[str, str]]:
@@ -60,12 +76,12 @@ def _can_be(value: float, profile: Profile, steps: bool) -> bool:
     """Whether a released count can be this; `steps`: differences of released counts, as under a curve."""
     if value == 0:
         return True
-    if value < 0 or not value.is_integer():
+    if not value.is_integer():
         return False
-    if profile.rule == "midpoint":
-        half = profile.base // 2
-        return value % math.gcd(profile.base, half) == 0 if steps else value % profile.base == profile.base - half
-    return value % profile.base == 0 and (steps or value >= profile.count(profile.redact_up_to + 1))
+    if steps:
+        return value > 0 and value % math.gcd(profile.base, profile.base // 2) == 0
+    widths = [2**k for k in range(profile.widest.bit_length())]  # classes may be two or four times as wide
+    return any(profile.count(profile.possible(value, times)[0], times) == value for times in widths)
 
 
 def _is_share(row: Mapping[str, str]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import shutil
 import time
@@ -23,7 +25,10 @@ from oatmill.study import Study, read_study
 from oatmill.text import _, number, use_language
 
 if TYPE_CHECKING:
+    from oatmill.gate.counts import Rows
     from oatmill.session import Session
+
+    RowsAgain = Callable[[Path, Mapping[str, Any]], Rows]
 
 
 @dataclass(frozen=True)
@@ -177,7 +182,11 @@ class _Work:
         stage = self.places.work / "stage"
         shutil.rmtree(stage, ignore_errors=True)
         record.collect_stages(pages, stage)
-        write_results_folder(stage, new / "results")
+        from oatmill.gate import read_kinds
+
+        rows = write_results_folder(stage, new / "results")
+        kinds = read_kinds(self.places.work / "results")
+        record.write_disclosure_record(rows, kinds, self.study, new / "results" / "disclosure_record.csv")
         write_notebooks(pages, new / "notebooks")
         known = Fingerprints(self.places.work)
         manifest = record.build_manifest(self.study, actual, pages, self.timings, known)
@@ -205,13 +214,14 @@ def _refuse_failed(pages: Sequence[Page]) -> None:
     )
 
 
-def write_results_folder(stage: Path, target: Path) -> None:
-    """results/: results.csv, and each figure and table as a file of its own."""
+def write_results_folder(stage: Path, target: Path) -> list[dict[str, str]]:
+    """results/: results.csv, and each figure and table as a file of its own; hands back the rows of results.csv."""
     target.mkdir(parents=True)
-    record.write_results(stage, target / "results.csv")
+    rows = record.write_results(stage, target / "results.csv")
     for name in ("figures", "tables"):
         if (stage / name).is_dir():
             shutil.copytree(stage / name, target / name)
+    return rows
 
 
 def write_notebooks(pages: Sequence[Page], target: Path) -> None:
@@ -273,8 +283,8 @@ def pages_changed(old: PlanJson, new: PlanJson, work: Path) -> set[str]:
     return {page for page, results in pages if any(shown_differently(each, before, after) for each in results)}
 
 
-def check_publishable(folder: Path, work: Path) -> None:
-    """The gate, with what this machine knows: identifiers, places, and the kind of each result."""
+def check_publishable(folder: Path, work: Path, rows_again: RowsAgain | None = None) -> None:
+    """The gate, with what this machine knows: identifiers, places, and each Result, released once more."""
     from oatmill import gate
 
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
@@ -289,9 +299,27 @@ def check_publishable(folder: Path, work: Path) -> None:
         private_texts=gate.private_texts(work),
         profile=PROFILES[manifest["disclosure"]["profile"]],
         kinds=gate.read_kinds(work / "results"),
+        rows=(rows_again or released_again)(work, manifest["disclosure"]),
         unused=unused,
         meant=[json.dumps(manifest["study"], ensure_ascii=False)],
     )
+
+
+def released_again(work: Path, disclosure: Mapping[str, Any]) -> Rows:
+    """What each Result gives under the profile and the plan, as rows of text; derived ones have no rule of their own."""
+    from oatmill.disclosure import release
+    from oatmill.pages import read_plan, read_results, rows_as_csv
+
+    plan = read_plan(work / "plan.json")
+    lifted = {each["output"]: each["lift"] for each in disclosure["exceptions"]}
+    rows = {}
+    for page, results in read_results(work / "results").items():
+        for result in results:
+            if result.kind != "derived":
+                released = release(result, disclosure["profile"], plan, lifted.get(result.output, ()))
+                text = rows_as_csv(released.frame.assign(page=page, output=result.output))
+                rows[page, result.output] = frozenset(map(tuple, csv.reader(io.StringIO(text))))
+    return rows
 
 
 def chapters_of(study: Study) -> list[Chapter]:
