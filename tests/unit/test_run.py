@@ -136,6 +136,7 @@ def test_a_report_from_end_to_end(study, tmp_path):
         "manifest.json",
         "notebooks/10_quality.ipynb",
         "notebooks/30_retention.ipynb",
+        "results/disclosure_record.csv",
         "results/results.csv",
         "results/tables/clients.csv",
         "results/tables/curve.csv",
@@ -146,12 +147,17 @@ def test_a_report_from_end_to_end(study, tmp_path):
 
 def test_the_officer_reads_what_was_done_to_each_output(study, tmp_path):
     """The record counts the rows of each output by what was done to them, and names who lifted a threshold."""
-    exceptions = [{"output": "curve", "lift": ["small_group"], "approved_by": "A. Officer", "reason": "agreed by the board"}]
+    exceptions = [
+        {"output": "curve", "lift": ["small_group"], "approved_by": "A. Officer", "reason": "agreed by the board"}
+    ]
     changes = {"disclosure.exceptions": exceptions}
     made, _said = make(study, tmp_path / "out", dummy_parts(withheld=["curve"]), changes=changes)
     lines = (made.folder / "results" / "disclosure_record.csv").read_text(encoding="utf-8").splitlines()
     assert lines[0] == "page,output,rule,action,rows,reason"
-    assert {line.split(",")[1]: line.split(",")[3] for line in lines[1:3]} == {"clients": "rounded", "curve": "withheld"}
+    assert {line.split(",")[1]: line.split(",")[3] for line in lines[1:3]} == {
+        "clients": "rounded",
+        "curve": "withheld",
+    }
     assert lines[-1] == ",curve,small_group,threshold lifted,,A. Officer: agreed by the board"
 
 
