@@ -16,9 +16,6 @@ from oatmill.run.releases import last_mark
 from oatmill.run.switch import Places
 from oatmill.store import hash_file, hash_text, write_atomically
 
-# What file managers leave in a folder that somebody looked into.
-_LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
-
 
 def write_seal(places: Places, key: str) -> None:
     """Note what a run has just made, and the key it was made under."""
@@ -68,7 +65,7 @@ def _private(work: Path) -> str:
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    found = sorted(path for path in folder.rglob("*") if not path.is_dir() and path.name not in _LITTER)
+    found = sorted(path for path in folder.rglob("*") if not path.is_dir())
     return {path.relative_to(folder).as_posix(): path for path in found}
 
 
