@@ -128,8 +128,8 @@ def _cell(key: Key, true: int, seen: float, small: bool, rounding: Rounding) -> 
         return Cell(true, *rounding.possible(key, seen))
     if whole_of(key) in rounding.plan.withheld:
         return Cell(true, 0, FAR)
-    if np.isnan(rounding.profile.count(true)):
-        return Cell(true, *rounding.profile.possible(np.nan))
+    if np.isnan(rounding.count(key, true)):
+        return Cell(true, *rounding.possible(key, np.nan))
     return Cell(true, 0, rounding.profile.small_group - 1 if small else FAR, shown=False)
 
 

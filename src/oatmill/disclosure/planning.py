@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from oatmill.disclosure.book import Book, Cell, Sum, build_book
-from oatmill.disclosure.keys import Key, whole_of
+from oatmill.disclosure.comparing import add_release
+from oatmill.disclosure.keys import Key, curves_of, whole_of
 from oatmill.disclosure.plan import Plan, Rounding
-from oatmill.disclosure.releases import Release, add_release, kept_values
+from oatmill.disclosure.releases import Release, first_plan, keep_later_days, release_of
 from oatmill.disclosure.worlds import known_too_closely
 from oatmill.errors import DisclosureRefused
 from oatmill.profiles import Profile, Threshold
@@ -33,7 +34,7 @@ class Officer:
 def plan_release(results: Sequence[Result], officer: Officer, last: Release | None = None) -> Plan:
     """Decide on the whole book.
 
-    1. Counts that have moved little since the last published release keep their released value.
+    1. Counts that have moved little since an earlier published release are shown as they were in it.
     2. A total that lies so near to the sum of its parts that some true total would give a part away is shown in a
        wider class. The choice is made for all totals of the wider class alike, so that being wider tells nothing.
     3. While any small count is known too closely from everything together, the count whose coarsening costs least
@@ -45,19 +46,30 @@ def plan_release(results: Sequence[Result], officer: Officer, last: Release | No
         where one count has two true values, or no plan is found
     """
     confidential = [result for result in results if not result.public]
+    curves = [curve for result in confidential for curve in curves_of(result)]
     plan = Plan()
     if last is not None:
         book = build_book(confidential, officer.roundings(confidential, plan))
-        plan = Plan(kept=kept_values(book, last, officer.profile))
+        plan = first_plan(book, curves, last, officer.profile)
     for _step in range(_MOST_STEPS):
         book = build_book(confidential, officer.roundings(confidential, plan))
         if last is not None:
             add_release(book, last, plan, officer.profile)
         better = _improved(book, plan, officer.profile)
         if better is None:
-            return plan
+            return keep_later_days(plan, curves, last, officer.profile) if last else plan
         plan = better
     raise DisclosureRefused(_("No way was found to show these results without giving small numbers away."))
+
+
+def build_release(
+    name: str, results: Sequence[Result], officer: Officer, plan: Plan, last: Release | None = None
+) -> Release:
+    """What is published when these Results are shown by this plan."""
+    confidential = [result for result in results if not result.public]
+    roundings = officer.roundings(confidential, plan)
+    curves = [(curve, roundings[result.output]) for result in confidential for curve in curves_of(result)]
+    return release_of(name, build_book(confidential, roundings), curves, Rounding(officer.profile, plan), last)
 
 
 def _improved(book: Book, plan: Plan, profile: Profile) -> Plan | None:
