@@ -25,7 +25,7 @@ def add_release(book: Book, last: Release, plan: Plan, profile: Profile) -> None
     for key, cell in last.book.cells.items():
         book.add(_named(_THEN, key), replace(cell, shown=False))
     book.sums += [Sum(_all(each.left), _all(each.right)) for each in last.book.sums]
-    book.rising += [(_named(_THEN, small), _named(_THEN, large)) for small, large in last.book.rising]
+    book.at_most += [Sum(_all(each.left), _all(each.right)) for each in last.book.at_most]
     for key in now:
         anchors, then = last.anchors_of(key), last.book.cells.get(key)
         if anchors and (key in linked or not _narrow(book, key, anchors[0], plan, profile)):
@@ -35,10 +35,8 @@ def add_release(book: Book, last: Release, plan: Plan, profile: Profile) -> None
 
 
 def _linked(book: Book) -> Iterator[Key]:
-    for each in book.sums:
+    for each in (*book.sums, *book.at_most):
         yield from each.keys
-    for pair in book.rising:
-        yield from pair
 
 
 def _add_way(book: Book, key: Key, anchor: Anchor, then: Cell | None, plan: Plan, profile: Profile) -> None:

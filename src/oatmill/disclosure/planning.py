@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from oatmill.disclosure.book import Book, Cell, Sum, build_book
+from oatmill.disclosure.book import Book, Cell, build_book, twins
 from oatmill.disclosure.comparing import add_release
 from oatmill.disclosure.keys import Key, curves_of, whole_of
 from oatmill.disclosure.plan import Plan, Rounding
@@ -80,28 +80,28 @@ def _improved(book: Book, plan: Plan, profile: Profile) -> Plan | None:
     close = known_too_closely(book, profile)
     if not close:
         return None
+    before = len(known_too_closely(book, profile, close[0]))
     for candidate in _candidates(book, plan, profile, close[0]):
-        rounding = Rounding(profile, candidate)
-        if len(known_too_closely(book.read_again(rounding), profile)) < len(close):
+        if len(known_too_closely(book.read_again(Rounding(profile, candidate)), profile, close[0])) < before:
             return candidate
-    return next(iter(_withheld(book, plan, close[0])), None) or _give_up()
-
-
-def _give_up() -> Plan:
-    raise DisclosureRefused(_("No way was found to show these results without giving small numbers away."))
+    withheld = next(iter(_withheld(book, plan, close[0])), None)
+    if withheld is None:
+        raise DisclosureRefused(_("No way was found to show these results without giving small numbers away."))
+    return withheld
 
 
 # Step 2
 
 
 def _tight_totals(book: Book, plan: Plan, profile: Profile) -> Iterator[Key]:
+    same = twins(book)
     for each in book.sums:
         total = each.left[0]
         parts = [book.cells[key] for key in each.right]
         if len(each.left) > 1 or len(parts) < 2 or not _may_be_wider(total, book, plan, profile):
             continue
         if any(_is_tight(low, high, parts, profile) for low, high in _siblings(total, book, plan, profile)):
-            yield total
+            yield from {total} | same.get(total, set())
 
 
 def _may_be_wider(key: Key, book: Book, plan: Plan, profile: Profile) -> bool:
@@ -140,28 +140,26 @@ def _is_tight(low: int, high: int, parts: Sequence[Cell], profile: Profile) -> b
 
 def _candidates(book: Book, plan: Plan, profile: Profile, close: Key) -> Iterator[Plan]:
     """Plans with one count near `close` in a wider class, those that lose least first."""
+    same = twins(book)
     for key in sorted(_near(book, close), key=lambda key: (-book.cells[key].true, key)):
         whole = whole_of(key)
         times = plan.widened.get(whole, 1) * 2
         if book.cells[key].shown and times <= profile.widest and key not in plan.kept and whole not in plan.withheld:
-            yield replace(plan, widened={**plan.widened, whole: times})
+            yield replace(plan, widened={**plan.widened, **dict.fromkeys({whole} | same.get(key, set()), times)})
 
 
 def _withheld(book: Book, plan: Plan, close: Key) -> Iterator[Plan]:
     """Plans with one count near `close` withheld: the smallest first, whose loss is the least."""
+    same = twins(book)
     for key in sorted(_near(book, close), key=lambda key: (book.cells[key].true, key)):
         whole = whole_of(key)
         if whole not in plan.withheld and (book.cells[key].shown or key == close):
-            yield replace(plan, withheld=plan.withheld | {whole})
+            yield replace(plan, withheld=plan.withheld | {whole} | same.get(key, set()))
 
 
 def _near(book: Book, key: Key) -> set[Key]:
     """The counts that share a sum with this one, and those that share a sum with them."""
     near = {key}
     for _hop in range(2):
-        near |= {other for each in [*book.sums, *_pairs(book)] if near & set(each.keys) for other in each.keys}
+        near |= {other for each in (*book.sums, *book.at_most) if near & set(each.keys) for other in each.keys}
     return near
-
-
-def _pairs(book: Book) -> list[Sum]:
-    return [Sum((small,), (large,)) for small, large in book.rising]

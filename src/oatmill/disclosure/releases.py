@@ -97,18 +97,17 @@ class Release:
             "anchors": [[[*key], _told(anchors)] for key, anchors in sorted(self.anchors.items())],
             "curves": [[[*key], [[day, _told(a)] for day, a in steps]] for key, steps in sorted(self.curves.items())],
             "cells": [[[*key], c.true, c.low, c.high, c.shown] for key, c in sorted(self.book.cells.items())],
-            "sums": [[[[*key] for key in each.left], [[*key] for key in each.right]] for each in self.book.sums],
-            "rising": [[[*small], [*large]] for small, large in self.book.rising],
+            "sums": [each.to_json() for each in self.book.sums],
+            "at_most": [each.to_json() for each in self.book.at_most],
         }
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Release:
         cells = {tuple(key): Cell(*values) for key, *values in told["cells"]}
-        sums = [Sum(tuple(map(tuple, left)), tuple(map(tuple, right))) for left, right in told["sums"]]
-        rising = [(tuple(small), tuple(large)) for small, large in told["rising"]]
+        sums, at_most = ([Sum.from_json(each) for each in told[name]] for name in ("sums", "at_most"))
         anchors = {tuple(key): _read(values) for key, values in told["anchors"]}
         curves = {tuple(key): tuple((day, _read(values)) for day, values in steps) for key, steps in told["curves"]}
-        return cls(told["name"], told["profile"], anchors, curves, Book(cells, sums, rising))
+        return cls(told["name"], told["profile"], anchors, curves, Book(cells, sums, at_most))
 
 
 def _told(anchors: Anchors) -> list[list[Any]]:

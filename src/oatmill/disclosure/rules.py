@@ -55,13 +55,15 @@ def _proportions(result: Result, frame: pd.DataFrame, rounding: Rounding) -> pd.
 
 
 def _means(result: Result, frame: pd.DataFrame, rounding: Rounding) -> pd.DataFrame:
-    """Means of enough clients, no finer than one client could move them."""
+    """Means of enough clients, no finer than one client could move them; sums, no finer than a class of clients."""
     small = frame["n"] < rounding.profile.small_group
     spread = frame["se"] / np.sqrt(frame["n"])
     one_client = spread.where(spread > 0, frame["estimate"].abs().clip(lower=1) / frame["n"])
     frame = _rounded(result, frame, rounding)
     if rounding.profile.rule != "exact":
         grid = _decimal_at_least(one_client)
+        if result.per_client:  # a sum over clients tells their number as closely as a count does
+            grid = np.full(len(frame), rounding.profile.base * result.per_client)
         frame = frame.assign(**{name: _to_grid(frame[name], grid) for name in ("estimate", "lower", "upper", "se")})
     return _withhold(frame, small | frame["n"].isna(), _("group too small"))
 
