@@ -17,11 +17,12 @@ import pytest
 import yaml
 from helpers.hostile import EVERY, FAMILIES, SURROGATES
 
-from oatmill.book import markup
+from oatmill.book import building, markup, theme
 from oatmill.cli.proposal import _quoted
 from oatmill.disclosure import release
 from oatmill.errors import Fault, StudyInvalid
-from oatmill.figures import in_figure, make_plot, theme
+from oatmill.figures import in_figure, make_plot
+from oatmill.figures import theme as figure_theme
 from oatmill.figures.quality import plot_site_months
 from oatmill.figures.retention import plot_retention_by_group
 from oatmill.labels import LEVELS, label
@@ -205,6 +206,30 @@ def test_cards_banners_and_boxes_are_html(render):
         assert sum(found == visible(text) for found in page.texts) >= 4 or not text.strip()
 
 
+# What Sphinx and its theme write
+
+
+def test_the_theme_gets_titles_escaped_once():
+    from jinja2 import Template
+
+    for text in ALL:
+        context = {"docstitle": text}
+        theme.escape_titles(None, "index", "page.html", context, None)
+        written = [Template(f"<p>{{{{ docstitle{each} }}}}</p>").render(context) for each in ("", "|e", "|striptags|e")]
+        assert Reader(written[0]).texts == Reader(written[1]).texts == [visible(text)]
+        assert [len(Reader(markup_).tags) for markup_ in written] == [1, 1, 1]
+
+
+def test_headings_in_the_search_index_are_html(tmp_path):
+    index = tmp_path / "searchindex.js"
+    headings = {visible(text): [[0, None]] for text in ALL}
+    index.write_text(f"Search.setIndex({json.dumps({'alltitles': headings, 'titles': ['A']})})", encoding="utf-8")
+    building._escape_headings(index)
+    written = json.loads(index.read_text(encoding="utf-8").removeprefix("Search.setIndex(").removesuffix(")"))
+    assert [Reader(f"<p>{title}</p>").texts for title in written["alltitles"]] == [[title] for title in headings]
+    assert written["titles"] == ["A"]
+
+
 # Figures
 
 
@@ -247,7 +272,7 @@ def test_sites_are_drawn_with_their_names(levels):
 
 
 def _draw(plot) -> None:
-    with warnings.catch_warnings(), theme():
+    with warnings.catch_warnings(), figure_theme():
         warnings.simplefilter("error", RuntimeWarning)
         buffer = io.BytesIO()
         plot.figure.savefig(buffer, format="svg", metadata={"Date": None, "Title": plot.alt})
@@ -262,7 +287,7 @@ def _draw(plot) -> None:
 
 
 def test_no_dollar_is_mathematics():
-    with theme():
+    with figure_theme():
         figure, axes = plt.subplots()
         texts = [axes.text(0, 0, in_figure(text)) for text in FAMILIES["latex"]]
         assert not any(text._preprocess_math(text.get_text())[1] for text in texts)

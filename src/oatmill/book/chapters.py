@@ -65,8 +65,8 @@ def _banners(capability: Capability, study: Study, notebook: dict[str, Any]) -> 
 
 def _loss(place: str, loss: str) -> str:
     """What a reduced chapter does without. The loss is the chapter's own sentence or phrase."""
-    text = _("This study has no `{column}`: {loss}.", column=place, loss=_(loss).rstrip("."))
-    return markup.paragraphs(text.replace("`", ""), "oatmill-lost")
+    sentence = _("This study has no `{column}`: {loss}.").replace("`", "")
+    return markup.paragraphs(sentence.format(column=place, loss=_(loss).rstrip(".")), "oatmill-lost")
 
 
 def _refused(page: Page) -> str:

@@ -19,8 +19,10 @@ def plain(text: object) -> str:
 
 def code(text: object) -> str:
     """Text in code style inside a table cell."""
-    shown = visible(str(text))
-    return f"<code>{plain(shown)}</code>" if set(shown) & set("|`") or not shown.strip() else f"`{shown}`"
+    shown = visible(str(text)).replace("|", r"\|")
+    fence = "`" * (max(map(len, re.findall("`*", shown))) + 1)
+    space = " " if "`" in shown else ""
+    return f"{fence}{space}{shown}{space}{fence}" if shown.strip() else ""
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

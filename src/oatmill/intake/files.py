@@ -224,7 +224,7 @@ def _is_utf8(encoding: str) -> bool:
 def _decode(head: bytes, source: Source) -> str:
     """The beginning of the file as text; a character cut in two at its end is left out."""
     try:
-        b"".decode(source.encoding)  # a codec that unpacks is no encoding of text
+        "".encode(source.encoding)  # refuses a codec that unpacks and is no encoding of text
         if _is_utf8(source.encoding):
             if head.startswith(_UTF16):
                 raise UnicodeError
