@@ -99,13 +99,10 @@ def test_the_next_report_heeds_it(capsys, tmp_path, places):
     assert released(places) == before
     manifest = json.loads((places.report / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["disclosure"]["after_release"] == "2026-01"
-    assert (
-        "Counts: 1; 1 keep an earlier value, 0 have a new value, 0 are new."
-        in publish(capsys, places, "--name", "2026-02")[1]
-    )
+    assert "Counts: 1 (value kept: 1, value changed: 0, new: 0)." in publish(capsys, places, "--name", "2026-02")[1]
     put_report(tmp_path, exits(14))
     assert released(places) != before
-    assert "0 keep an earlier value, 1 have a new value" in publish(capsys, places, "--name", "2026-03")[1]
+    assert "value kept: 0, value changed: 1" in publish(capsys, places, "--name", "2026-03")[1]
 
 
 def test_a_report_is_named_by_its_folder_or_by_the_id_of_its_study(tmp_path, monkeypatch, places):

@@ -39,9 +39,7 @@ def _published(made: Published) -> list[str]:
     if made.before is None:
         lines.append(_("Counts: {counts}.", counts=counted["counts"]))
     else:
-        told = _(
-            "Counts: {counts}; {kept} keep an earlier value, {changed} have a new value, {new} are new.", **counted
-        )
+        told = _("Counts: {counts} (value kept: {kept}, value changed: {changed}, new: {new}).", **counted)
         lines.append(told)
     if made.settings:
         names = ", ".join(made.settings)

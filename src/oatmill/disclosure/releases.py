@@ -21,6 +21,8 @@ What is assumed
 ---------------
 Readers know the rule, all sums, and both releases; they do not know by how much a count moved. Worlds are made of
 this release and the last one (`comparing`); older releases count through the values that they anchor.
+Who knows by how much a count moved has counted the others already. Means and ratios are no counts: they follow the
+data, on a grid that one client cannot move them on.
 """
 
 from __future__ import annotations
