@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from oatmill.disclosure.keys import Key, curves_of, keys_of, whole_of
+from oatmill.disclosure.keys import Curve, Key, curves_of, keys_of, whole_of
 from oatmill.disclosure.plan import Rounding
 from oatmill.disclosure.rules import released_frame
 from oatmill.errors import DisclosureRefused
@@ -117,7 +117,8 @@ def build_book(results: Iterable[Result], roundings: Mapping[str, Rounding]) -> 
     from oatmill.disclosure.curves import add_curves
     from oatmill.disclosure.implied import add_implied
 
-    book, curves = Book(), []  # type: Book, list[tuple[Curve, Rounding]]
+    book = Book()
+    curves: list[tuple[Curve, Rounding]] = []
     for result in results:
         rounding = roundings[result.output]
         _add_counts(book, result, rounding)
