@@ -1,0 +1,2 @@
+"""What the difference of two releases adds."""
+read_releases = None
