@@ -6,17 +6,18 @@ integer programme proves that it has one more. A solution is believed only when 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from helpers.attacker.system import Contradiction, Count, System
 
 ENOUGH = 3
-_POOL = 4
+_REACHES = (1, 2, 1, 2, 3)  # how far from the truth other worlds are looked for, round by round
 _IMPOSSIBLE = 2
 
 
@@ -43,19 +44,40 @@ def attack(system: System, truth: Mapping[Count, int], protected: int) -> Found:
     `truth` tells which counts are small, so that no time goes into others, and is the first world; the attacker
     learns nothing from it.
     """
-    worlds = _Worlds(system, truth)
-    at_risk = [count for count in worlds.counts if 1 <= truth[count] <= protected]
-    values = {count: {truth[count]} for count in at_risk}
-    random = np.random.default_rng(1)
-    for _ in range(_POOL):
-        few = [count for count in at_risk if len(values[count]) < ENOUGH]
-        if not few:
-            return Found(len(at_risk), ())
-        for count, value in worlds.away(few, values, random).items():
-            values[count].add(value)
-    few = [count for count in at_risk if len(values[count]) < ENOUGH]
-    narrowed = [Narrowed(count, truth[count], worlds.all_of(count, values[count])) for count in few]
-    return Found(len(at_risk), tuple(each for each in narrowed if len(each.possible) < ENOUGH))
+    check_truth(system, truth)
+    parts = [_Worlds(part, truth) for part in independent(system)]
+    at_risk = [count for part in parts for count in part.counts if 1 <= truth[count] <= protected]
+    narrowed = [each for part in parts for each in part.narrowed(protected)]
+    return Found(len(at_risk), tuple(narrowed))
+
+
+def check_truth(system: System, truth: Mapping[Count, int]) -> None:
+    """The truth must be one of the worlds, or the attacker believes something that is false."""
+    for count, (low, high) in system.bounds.items():
+        if count in truth and not low <= truth[count] <= high:
+            raise Contradiction(f"{count} is {truth[count]}, not {low} to {high}")
+    for terms, (low, high) in system.rows:
+        if all(count in truth for count in terms):
+            total = sum(truth[count] * weight for count, weight in terms.items())
+            if not low <= total <= high:
+                raise Contradiction(f"{dict(terms)} is {total}, not {low} to {high}")
+
+
+def independent(system: System) -> Iterator[System]:
+    """The system in parts that have no count in common."""
+    counts, rows = list(system.bounds), system.rows
+    at = {count: place for place, count in enumerate(counts)}
+    links = [(at[next(iter(terms))], at[count]) for terms, _ in rows for count in terms]
+    one, other = np.array(links or [(0, 0)]).T
+    graph = csr_array((np.ones(len(one)), (one, other)), shape=(len(counts), len(counts)))
+    number, labels = connected_components(graph, directed=False)
+    parts = [System() for _ in range(number)]
+    for count, label in zip(counts, labels, strict=True):
+        parts[label].bounds[count] = system.bounds[count]
+    for terms, within in rows:
+        if terms:
+            parts[labels[at[next(iter(terms))]]].rows.append((terms, within))
+    return iter(parts)
 
 
 class _Worlds:
@@ -69,29 +91,30 @@ class _Worlds:
         shape = (max(len(system.rows), 1), len(self.at))
         self.matrix = csr_array((weight.astype(float), (line, column)), shape=shape)
         self.row_low, self.row_high = np.array([w for _, w in system.rows] or [(0, 0)], float).T
-        self._check_truth(system, truth)
+        self.truth = truth
 
-    def _check_truth(self, system: System, truth: Mapping[Count, int]) -> None:
-        """The truth must be one of the worlds, or the attacker believes something that is false."""
-        for count, (low, high) in system.bounds.items():
-            if count in truth and not low <= truth[count] <= high:
-                raise Contradiction(f"{count} is {truth[count]}, not {low} to {high}")
-        for terms, (low, high) in system.rows:
-            if all(count in truth for count in terms):
-                total = sum(truth[count] * weight for count, weight in terms.items())
-                if not low <= total <= high:
-                    raise Contradiction(f"{dict(terms)} is {total}, not {low} to {high}")
+    def narrowed(self, protected: int) -> Iterator[Narrowed]:
+        values = {count: {self.truth[count]} for count in self.counts if 1 <= self.truth[count] <= protected}
+        random = np.random.default_rng(1)
+        for reach in _REACHES:
+            few = [count for count, seen in values.items() if len(seen) < ENOUGH]
+            signs = random.choice([-1.0, 1.0], len(few)) * random.uniform(0.5, 1, len(few))
+            for cost in (signs, -signs) if few else ():
+                for count, value in self.near(few, cost, reach).items():
+                    values[count].add(value)
+        for count, seen in values.items():
+            possible = tuple(seen) if len(seen) >= ENOUGH else self.all_of(count, seen)
+            if len(possible) < ENOUGH:
+                yield Narrowed(count, self.truth[count], possible)
 
-    def away(
-        self, few: Sequence[Count], values: Mapping[Count, set[int]], random: np.random.Generator
-    ) -> dict[Count, int]:
-        """A world in which these counts are, on the whole, far from the values already seen."""
-        cost = np.zeros(len(self.at))
-        cost[[self.at[count] for count in few]] = random.choice([-1.0, 1.0], len(few)) * random.uniform(0.5, 1, len(few))
-        high = self.high.copy()
-        for count in few:  # near values are worth more than one far one
-            high[self.at[count]] = min(high[self.at[count]], max(values[count]) + len(few) + 2)
-        world = self._solve(cost, self.low, high)
+    def near(self, few: Sequence[Count], signs: np.ndarray, reach: int) -> dict[Count, int]:
+        """A world in which these counts differ from the truth, by no more than `reach`, one way or the other."""
+        places, true = [self.at[count] for count in few], np.array([self.truth[count] for count in few])
+        cost, low, high = np.zeros(len(self.at)), self.low.copy(), self.high.copy()
+        cost[places] = signs
+        low[places] = np.maximum(low[places], true - reach)
+        high[places] = np.minimum(high[places], true + reach)
+        world = self._solve(cost, low, high)
         if world is None:
             raise Contradiction("no world fits, not even the truth")
         return {count: int(world[self.at[count]]) for count in few}
