@@ -101,14 +101,13 @@ def read_curves(book: Reader, days: Days | None) -> None:
         if row["unit"] == "probability":
             name = (row["definition"].partition("|")[0], row["group"], row["level"])
             families.setdefault(members(row), {}).setdefault(name, []).append(row)
-    book.days = {}  # type: ignore[attr-defined]
     for family, found in families.items():
         curves = {}
         for (rule, group, level), rows in found.items():
             size = part(rows[0]) if group else everybody(rows[0])
             curves[rule, group, level] = Curve(rule, size, rows, "censored" in rows[0])
         looked_at = sorted(days[family]) if days else _days_of(list(curves.values()), book, family)
-        book.days[family] = looked_at  # type: ignore[attr-defined]
+        book.days[family] = looked_at
         for curve in curves.values():
             _add_days(book, curve, looked_at)
         _add_groups(book, curves, looked_at, family)

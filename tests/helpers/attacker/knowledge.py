@@ -42,6 +42,7 @@ class Reader:
     released: dict[Count, int] = field(default_factory=dict)
     seen: dict[Count, Range] = field(default_factory=dict)
     kept: set[Count] = field(default_factory=set)
+    days: dict = field(default_factory=dict)
 
     def output(self, *names: str) -> list[Row]:
         return [row for row in self.rows if row["output"] in names]

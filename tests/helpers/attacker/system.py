@@ -24,7 +24,11 @@ class System:
     rows: list[tuple[Terms, tuple[float, float]]] = field(default_factory=list)
     derived: dict[Count, Terms] = field(default_factory=dict)
 
-    def bound(self, count: Count, within: Range = ANY) -> Count:
+    def bound(self, count: Count, within: Range | None = None) -> Count:
+        """Note a count, and between which values it lies; without them, it is any number of clients."""
+        if within is None:
+            self.bounds.setdefault(count, ANY)
+            return count
         low, high = self.bounds.get(count, within)
         self.bounds[count] = (max(low, within[0]), min(high, within[1]))
         return count
