@@ -214,6 +214,32 @@ def test_nothing_is_guarded_by_assert():
     assert not faults, "\n".join(faults)
 
 
+UNSAFE = {
+    "eval", "exec", "yaml.load", "yaml.load_all", "yaml.full_load", "yaml.unsafe_load", "os.system", "os.popen",
+    "pd.read_pickle", "shutil.unpack_archive", "tempfile.mktemp",
+}  # fmt: skip
+UNSAFE_MODULES = {"pickle", "cloudpickle", "marshal", "shelve", "dill", "joblib", "telnetlib", "ftplib"}
+
+
+def test_nothing_of_a_file_can_run():
+    """No pickle, no YAML but safe values, no shell, no code made of text."""
+    faults = [
+        f"{where(path, node)} {ast.unparse(node)[:60]}"
+        for path in SOURCES
+        for node in ast.walk(parse(path))
+        if (isinstance(node, ast.Call) and ast.unparse(node.func) in UNSAFE) or names_unsafe(node)
+    ]
+    assert not faults, "\n".join(faults)
+
+
+def names_unsafe(node: ast.AST) -> bool:
+    if isinstance(node, ast.Import):
+        return any(alias.name.split(".")[0] in UNSAFE_MODULES for alias in node.names)
+    if isinstance(node, ast.ImportFrom):
+        return (node.module or "").split(".")[0] in UNSAFE_MODULES
+    return isinstance(node, ast.keyword) and node.arg in ("shell", "allow_pickle", "Loader")
+
+
 def test_every_text_file_is_opened_with_its_encoding():
     """Without one, Windows reads and writes in the code page of the country."""
     faults = [

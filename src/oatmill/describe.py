@@ -63,9 +63,8 @@ def estimate_mean_age(cohort: Cohort) -> Result:
         {"estimand": "mean_age", "estimate": ages.mean(), "se": sd / np.sqrt(n)},
         {"estimand": "sd_age", "estimate": sd, "se": sd / np.sqrt(2 * n)},
     ]
-    who = _who(cohort)
-    same = {"n": n, "unit": "years"} | who | {"population": f"{who['population']} whose age is known"}
-    return Result("mean_age", "means", pd.DataFrame(rows).assign(**same))
+    frame = pd.DataFrame(rows).assign(**_who(cohort), n=n, unit="years")
+    return Result("mean_age", "means", frame.assign(population=f"{cohort.population} whose age is known"))
 
 
 def estimate_episodes_per_client(episodes: pd.DataFrame) -> Result:

@@ -238,7 +238,12 @@ def estimate_band_rates(rows: pd.DataFrame, definitions: Definitions) -> Result:
     )
     bands = frame.groupby("level", observed=True)
     found = bands.agg(estimate=("days", "sum"), n=("client", "nunique"), events=("left", "sum")).reset_index()
-    total = {"level": "", "estimate": frame["days"].sum(), "n": frame["client"].nunique(), "events": frame["left"].sum()}
+    total = {
+        "level": "",
+        "estimate": frame["days"].sum(),
+        "n": frame["client"].nunique(),
+        "events": frame["left"].sum(),
+    }
     parts = tuple((band, "events") for band in range(len(found)))
     found = pd.concat([found.astype({"level": str}), pd.DataFrame([total])], ignore_index=True)
     return _person_days("dose_bands", found, "dose_band_mg", sums=(Sum(((len(parts), "events"),), parts),))
@@ -267,7 +272,9 @@ def estimate_model_clients(rows: pd.DataFrame, cohort: Cohort, definitions: Defi
     levels = {"left_before": n - at_risk, "at_risk": at_risk, "in_model": modelled, "left_out": at_risk - modelled}
     frame = counts(levels, estimand="clients", n=n, day=first, group="dose_model", **_who(cohort))
     whole = Sum(((0, "n"),), ((0, "estimate"), (1, "estimate")))
-    return Result("dose_clients", "counts", frame, sums=(whole, Sum(((1, "estimate"),), ((2, "estimate"), (3, "estimate")))))
+    return Result(
+        "dose_clients", "counts", frame, sums=(whole, Sum(((1, "estimate"),), ((2, "estimate"), (3, "estimate"))))
+    )
 
 
 def first_risk_day(definitions: Definitions) -> int:

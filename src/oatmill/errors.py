@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from oatmill.text import _
+from oatmill.text import _, visible
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Fault:
             lines.append("  " + _("expected: {text}", text=self.expected))
         if self.cure:
             lines.append("  " + _("what to do: {text}", text=self.cure))
-        return "\n".join(lines)
+        return "\n".join(map(visible, lines))
 
 
 class OatmillError(Exception):
@@ -56,7 +56,7 @@ class OatmillError(Exception):
         lines = [self.message, *(fault.text() for fault in self.faults)]
         if self.cure:
             lines.append(_("What to do: {text}", text=self.cure))
-        return "\n".join(lines)
+        return "\n".join(map(visible, "\n".join(lines).split("\n")))
 
 
 class UsageError(OatmillError):

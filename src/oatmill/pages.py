@@ -7,7 +7,6 @@ the run's settings) the same calls also file Results, released rows, figures and
 from __future__ import annotations
 
 import base64
-import html
 import io
 import json
 import os
@@ -20,10 +19,10 @@ import pandas as pd
 
 from oatmill.disclosure import RELEASED_COLUMNS, Plan, Released
 from oatmill.figures import Plot, theme
-from oatmill.results import Result, Sum
-from oatmill.store import bundle, read_frame, write_atomically, write_frame
+from oatmill.results import TEXT_COLUMNS, Result, Sum
+from oatmill.store import bundle, file_name, read_frame, write_atomically, write_frame
 from oatmill.tables import Table
-from oatmill.text import _
+from oatmill.text import _, in_csv, in_html
 
 RESULT_COLUMNS = ("page", "output", *RELEASED_COLUMNS)
 
@@ -68,13 +67,14 @@ class Page:
         if self.stage:
             folder = self.stage / "figures"
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / f"{plot.name}.svg").write_bytes(picture)
+            name = file_name(plot.name)
+            (folder / f"{name}.svg").write_bytes(picture)
             with theme():
-                plot.figure.savefig(folder / f"{plot.name}.png", dpi=200, metadata={"Software": None})
+                plot.figure.savefig(folder / f"{name}.png", dpi=200, metadata={"Software": None})
         source = f"data:image/svg+xml;base64,{base64.b64encode(picture).decode()}"
         _display(
-            f'<figure class="oatmill-figure"><img src="{source}" alt="{html.escape(plot.alt)}">'
-            f'<figcaption>{html.escape(plot.caption)} <span class="oatmill-note">{html.escape(plot.notes)}</span> '
+            f'<figure class="oatmill-figure"><img src="{source}" alt="{in_html(plot.alt)}">'
+            f'<figcaption>{in_html(plot.caption)} <span class="oatmill-note">{in_html(plot.notes)}</span> '
             f"{self._data(plot.name, plot.data)}</figcaption></figure>"
         )
 
@@ -83,15 +83,15 @@ class Page:
         _display(f'<div class="oatmill-table">{table.html}<p class="oatmill-data">{link}</p></div>')
 
     def show_note(self, text: str) -> None:
-        _display(f'<p class="oatmill-withheld">{html.escape(text)}</p>')
+        _display(f'<p class="oatmill-withheld">{in_html(text)}</p>')
 
     def show_findings(self, sentences: Sequence[str]) -> None:
-        title = html.escape(_("Key findings"))
-        items = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences)
+        title = in_html(_("Key findings"))
+        items = "".join(f"<li>{in_html(sentence)}</li>" for sentence in sentences)
         _display(f'<div class="oatmill-findings"><p class="oatmill-findings-title">{title}</p><ul>{items}</ul></div>')
 
     def show_banner(self, text: str) -> None:
-        _display(f'<div class="oatmill-banner" role="note">{html.escape(text)}</div>')
+        _display(f'<div class="oatmill-banner" role="note">{in_html(text)}</div>')
 
     def add_cards(self, cards: Sequence[tuple[str, str, str]]) -> None:
         """Offer key numbers (label, value, note) for the landing page."""
@@ -103,8 +103,8 @@ class Page:
         """File the rows behind a figure or table, and link them."""
         if self.stage is None:
             return ""
-        write_rows(data.assign(page=self.name), self.stage / "tables" / f"{name}.csv")
-        return f'<a href="data/{name}.csv" download>{html.escape(_("Data (CSV)"))}</a>'
+        write_rows(data.assign(page=self.name), self.stage / "tables" / f"{file_name(name)}.csv")
+        return f'<a href="data/{name}.csv" download>{in_html(_("Data (CSV)"))}</a>'
 
 
 def run_settings() -> dict[str, Any]:
@@ -133,10 +133,13 @@ def read_results(folder: Path) -> dict[str, list[Result]]:
 
 
 def write_rows(rows: pd.DataFrame, path: Path) -> None:
-    """Write released rows as CSV: UTF-8, 10 significant digits, the same bytes on every platform."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    columns = list(RESULT_COLUMNS)
-    rows[columns].to_csv(path, index=False, float_format="%.10g", encoding="utf-8", lineterminator="\n")
+    """Write released rows as CSV: UTF-8, 10 significant digits, no formulas, the same bytes on every platform."""
+    write_atomically(path, rows_as_csv(rows))
+
+
+def rows_as_csv(rows: pd.DataFrame) -> str:
+    rows = rows.assign(**{name: rows[name].map(in_csv) for name in TEXT_COLUMNS})
+    return str(rows[list(RESULT_COLUMNS)].to_csv(index=False, float_format="%.10g", lineterminator="\n"))
 
 
 def _svg(plot: Plot) -> bytes:

@@ -10,7 +10,7 @@ from typing import Literal
 
 _FILE = Path(__file__).with_name("profiles.toml")
 
-Thresholds = Literal["small_group", "curve_at_risk", "events_per_term"]
+Threshold = Literal["small_group", "curve_at_risk", "events_per_term"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Profile:
         """Whether a count between these values may be a small one."""
         return low <= self.protect_up_to and high >= 1
 
-    def without(self, *thresholds: Thresholds) -> Profile:
+    def without(self, *thresholds: Threshold) -> Profile:
         """The profile with these thresholds lifted: what a named officer has agreed to for one output."""
         lifted = {name: getattr(PROFILES["none"], name) for name in thresholds}
         return replace(self, **lifted)

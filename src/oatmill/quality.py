@@ -45,7 +45,12 @@ def estimate_missing(intake: Intake, columns: Sequence[str]) -> Result:
     rows = pd.DataFrame(
         {"level": present, "events": [int(clients[name].isna().sum()) for name in present], "n": len(clients)}
     )
-    same = {"estimand": "missing", "population": "clients in the clients table", "group": "column", "unit": "proportion"}
+    same = {
+        "estimand": "missing",
+        "population": "clients in the clients table",
+        "group": "column",
+        "unit": "proportion",
+    }
     return Result("missing_values", "proportions", rows.assign(estimate=rows["events"] / rows["n"], **same))
 
 

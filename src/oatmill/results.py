@@ -12,6 +12,8 @@ from typing import Any, Literal, NamedTuple, Protocol, get_args
 import numpy as np
 import pandas as pd
 
+from oatmill.store import file_name
+
 Kind = Literal["counts", "proportions", "curve", "means", "regression", "derived", "indicators"]
 Place = tuple[int, str]
 
@@ -75,6 +77,7 @@ class Result:
     sources: tuple[Shown, ...] = ()
 
     def __post_init__(self) -> None:
+        file_name(self.output)
         if self.kind not in get_args(Kind):
             raise ValueError(f"unknown kind of result: {self.kind!r}")
         object.__setattr__(self, "frame", _tidy(self.frame))

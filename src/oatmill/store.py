@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PACKAGE = Path(__file__).parent
+# A letter first; none of the names that Windows keeps for devices.
+_FILE_NAME = re.compile(r"(?!(?i:con|prn|aux|nul|com\d|lpt\d)\Z)[A-Za-z][\w-]{0,79}", re.ASCII)
 _PRIVATE_README = """This folder holds unreleased results, raw identifiers and rejected rows.
 Never share it and never publish it. What may be published is in the folder `reports`.
 """
@@ -39,6 +42,18 @@ def private_folder(path: Path) -> Path:
     if not note.is_file():
         note.write_text(_PRIVATE_README, encoding="utf-8")
     return path
+
+
+def file_name(name: str) -> str:
+    """The name of an output, which becomes the name of files: letters, digits, `_` and `-`, never a path.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not _FILE_NAME.fullmatch(name):
+        raise ValueError("the name of an output has letters, digits, `_` and `-`, a letter first, 80 at most")
+    return name
 
 
 def hash_text(*parts: str) -> str:

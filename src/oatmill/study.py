@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -16,11 +17,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from oatmill.errors import Fault, StudyInvalid, StudyMissing, StudyNotYaml
-from oatmill.profiles import PROFILES
+from oatmill.profiles import PROFILES, Threshold
 from oatmill.schema import DOSE_MEANINGS, MEDICATIONS, TABLES
-from oatmill.text import LANGUAGES, _
+from oatmill.text import LANGUAGES, _, visible
 
 FORMAT = 1
+LARGEST_FILE = 1 << 20  # bytes of a study file
+_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")  # no file and no file name can hold these
 _WINDOWS_RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{i}" for p in ("com", "lpt") for i in range(1, 10))}
 
 
@@ -31,7 +34,7 @@ class _Frozen(BaseModel):
 class Source(_Frozen):
     """One table's file and how to read it."""
 
-    file: str
+    file: str = Field(min_length=1)
     columns: dict[str, str] = Field(default_factory=dict, description="schema column: name in the file")
     codes: dict[str, dict[str, str]] = Field(
         default_factory=dict, description="column: {value in the file: schema value}"
@@ -88,7 +91,7 @@ class DisclosureException(_Frozen):
     """Thresholds that a named person lifts for one output, and why; printed on the provenance page."""
 
     output: str
-    lift: tuple[Literal["small_group", "curve_at_risk", "events_per_term"], ...] = Field(min_length=1)
+    lift: tuple[Threshold, ...] = Field(min_length=1)
     approved_by: str = Field(min_length=3, description="name and office of who answers for it")
     reason: str = Field(min_length=10)
 
@@ -100,7 +103,7 @@ class Disclosure(_Frozen):
     exceptions: tuple[DisclosureException, ...] = ()
 
     @property
-    def lifted(self) -> dict[str, tuple[str, ...]]:
+    def lifted(self) -> dict[str, tuple[Threshold, ...]]:
         """The thresholds that are lifted, by output."""
         return {each.output: each.lift for each in self.exceptions}
 
@@ -141,6 +144,16 @@ class Study(_Frozen):
     seed: int = Field(20240101, ge=0)
     generate: Generate | None = None
     folder: Path = Field(Path(), exclude=True)
+
+    @field_validator("title", "subtitle", "programme_name")
+    @classmethod
+    def _seen(cls, value: str) -> str:
+        return visible(value)
+
+    @field_validator("authors")
+    @classmethod
+    def _seen_each(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(visible, value))
 
     @field_validator("id")
     @classmethod
@@ -222,16 +235,31 @@ def _find(path: Path) -> Path:
     return file
 
 
+class _Loader(yaml.SafeLoader):
+    """Plain values only; no aliases, with which a short text can stand for an endless one."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        mark = self.peek_event().start_mark
+        alias = self.check_event(yaml.AliasEvent)
+        node = None if alias else super().compose_node(parent, index)
+        if alias or (isinstance(node, yaml.ScalarNode) and _UNWRITABLE.search(node.value)):
+            raise yaml.composer.ComposerError(None, None, "not a plain value", mark)
+        return node
+
+
 def _load(file: Path) -> tuple[dict[str, Any], dict[tuple[str | int, ...], int]]:
     """The file's content, and the line on which each key stands."""
     not_yaml = _("The study file {file} is not YAML.", file=file.name)
     try:
+        if file.stat().st_size > LARGEST_FILE:
+            raise StudyNotYaml(not_yaml, [Fault(_("it is larger than 1 MB"), file=file.name)])
         text = file.read_text(encoding="utf-8-sig")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        tree = yaml.safe_load(text)
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        tree = loader.construct_document(node) if node else None
     except UnicodeDecodeError:
         raise StudyNotYaml(not_yaml, cure=_("Save it as text in UTF-8.")) from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date or number that cannot be
         mark = getattr(error, "problem_mark", None)
         fault = Fault(
             _("the text cannot be read as YAML"),

@@ -5,12 +5,15 @@ A test of running, building and publishing needs pages, not estimates; these run
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from oatmill.run import Parts
+from oatmill.run.report import check_publishable
 from oatmill.run.switch import Places
 
 PIXEL = "PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIHdpZHRoPSI4IiBoZWlnaHQ9IjgiLz4="
@@ -21,7 +24,7 @@ from pathlib import Path
 run = json.loads(Path(os.environ["OATMILL_RUN"]).read_text(encoding="utf-8"))
 page, stage, work = os.environ["OATMILL_PAGE"], Path(os.environ["OATMILL_STAGE"]), Path(run["work"])
 plan_file = Path(run["plan"])
-withheld = json.loads(plan_file.read_text(encoding="utf-8"))["withheld"] if plan_file.is_file() else {}
+withheld = json.loads(plan_file.read_text(encoding="utf-8"))["withheld"] if plan_file.is_file() else []
 COLUMNS = ("page output estimand definition population model group level term day period estimate lower upper se n "
            "events unit status reason").split()
 
@@ -113,8 +116,28 @@ def dummy_stations(study: Any, work: Path) -> Any:
 
 def dummy_parts(withheld: Sequence[str] = (), build_book: Any = write_dummy_book, **more: Any) -> Parts:
     """The steps that stand elsewhere, as dummies; the plan withholds these outputs whole."""
-    plan = {"withheld": {output: [["every", "cell"]] for output in withheld}}
-    return Parts(build_book, dummy_stations, plan_release=lambda work: plan, **more)
+    plan = {"withheld": list(withheld)}
+    parts = Parts(build_book, dummy_stations, lambda work, study: plan, dummy_pages_changed, dummy_gate)
+    return replace(parts, **more)
+
+
+def dummy_gate(folder: Path, work: Path) -> None:
+    """The real gate, where the rows of a dummy page, which has no Result, stand for what its Result would give."""
+    check_publishable(folder, work, dummy_rows)
+
+
+def dummy_rows(work: Path, disclosure: Mapping[str, Any]) -> dict[tuple[str, str], frozenset[tuple[str, ...]]]:
+    rows = {}
+    for path in (work / "stage" / "released").glob("*/*.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            rows[path.parent.name, path.stem] = frozenset(map(tuple, csv.reader(file)))
+    return rows
+
+
+def dummy_pages_changed(old: Mapping[str, Any], new: Mapping[str, Any], work: Path) -> set[str]:
+    """Pages with an output that one of two dummy plans withholds."""
+    differ = set(old.get("withheld", ())) ^ set(new["withheld"])
+    return {file.parent.name for file in (work / "results").glob("*/*.json") if file.stem in differ}
 
 
 def places(out: Path) -> Places:

@@ -74,6 +74,7 @@ def open_page(browser) -> Iterator[Any]:
         opened.append(page)
         page.asked, page.complaints = [], []
         page.on("request", lambda request: page.asked.append(request.url))
+        page.on("dialog", lambda dialog: (page.complaints.append(dialog.message), dialog.dismiss()))
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
         page.on("requestfailed", lambda request: page.complaints.append(request.url))
         page.on(

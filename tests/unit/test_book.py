@@ -255,7 +255,16 @@ def test_every_citation_has_an_entry():
 
 def test_book_holds_sources_only():
     held = {path.name for path in BOOK.iterdir()}
-    assert held == {"_config.yml", "_static", "glossary.md", "locale", "methods.md", "references.bib", "references.md"}
+    assert held == {
+        "_config.yml",
+        "_static",
+        "disclosure.md",
+        "glossary.md",
+        "locale",
+        "methods.md",
+        "references.bib",
+        "references.md",
+    }
 
 
 def test_colours_of_the_site_are_those_of_okabe_and_ito():

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from oatmill.disclosure import Plan, Released, cell_of, plan_release, release
+from oatmill.disclosure import Plan, Released, release
+from oatmill.disclosure.keys import curves_of, keys_of, whole_of
 from oatmill.errors import DisclosureRefused
 from oatmill.profiles import PROFILES
 from oatmill.results import Result, counts
@@ -147,18 +148,63 @@ def test_it_fails_closed() -> None:
 
 def test_a_planned_cell_is_withheld() -> None:
     result = Result("x", "counts", counts({"a": 20, "b": 30}, estimand="clients", group="g"))
-    cell = cell_of(result.frame.to_dict("records")[0])
-    released = release(result, "midpoint6", Plan({"x": (cell,)}))
+    released = release(result, "midpoint6", Plan(withheld=frozenset({keys_of(result)[0, "estimate"]})))
     assert released.frame["status"].tolist() == ["withheld", "shown"]
 
 
-def test_one_quantity_has_one_value_in_the_whole_book() -> None:
-    one = Result("x", "counts", counts({"a": 20}, estimand="clients", group="g"))
-    same = Result("y", "counts", counts({"a": 20}, estimand="clients", group="g"))
-    other = Result("z", "counts", counts({"a": 21}, estimand="clients", group="g"))
-    assert plan_release([one, same]) == Plan()
-    with pytest.raises(DisclosureRefused, match="clients / g / a"):
-        plan_release([one, other])
+def test_a_count_in_a_wider_class_says_so() -> None:
+    result = Result("x", "counts", counts({"a": 20, "b": 30}, estimand="clients", group="g"))
+    released = release(result, "midpoint6", Plan(widened={keys_of(result)[0, "estimate"]: 2}))
+    assert released.frame["estimate"].tolist() == [18, 27]  # 13-24 as 18, 25-30 as 27
+    assert "in a class of 12" in released.frame["reason"].iloc[0]
+    assert released.frame["status"].tolist() == ["shown", "shown"]
+
+
+def test_a_curve_in_wider_classes_has_fewer_steps() -> None:
+    """120 starters, one leaves each day: cumulative exits 1-12 are 6, 13 is 18; steps on days 1 and 13."""
+    result = curve_of(120, [1] * 13, [0] * 13, horizon=13)
+    whole = whole_of(curves_of(result)[0].on("left", 1))
+    released = release(result, "midpoint6", Plan(widened={whole: 2}))
+    assert released.where(status="shown")["day"].tolist() == [1, 13]
+    assert released.frame["events"].tolist() == [6, 12]
+
+
+def test_a_mean_is_no_finer_than_one_client_can_move_it() -> None:
+    """Standard error 0.5 over 400 clients: one client moves the mean by about 0.5 / 20 = 0.025, so tenths are shown."""
+    row = {"estimate": 35.17308, "se": 0.5, "n": 400}
+    assert release(Result("x", "means", pd.DataFrame([row])), "midpoint6").frame["estimate"].iloc[0] == 35.2
+    assert release(Result("x", "means", pd.DataFrame([row])), "none").frame["estimate"].iloc[0] == 35.17308
+
+
+def test_a_mean_without_a_standard_error_moves_by_its_own_size() -> None:
+    """A share of 0.003836 over 2,228 clients: one client in 2,228 is 0.00045, so thousandths are shown."""
+    row = {"estimate": 0.003836, "n": 2228}
+    assert release(Result("x", "means", pd.DataFrame([row])), "midpoint6").frame["estimate"].iloc[0] == 0.004
+
+
+def test_a_ratio_is_no_finer_than_one_event_can_move_it() -> None:
+    """log 0.862222 = -0.148243; 0.016 / sqrt(954) = 0.0005, so the logarithm has three decimals."""
+    frame = pd.DataFrame([{"estimate": 0.862222, "lower": 0.83, "upper": 0.89, "se": 0.016, "n": 2228, "events": 954}])
+    row = release(Result("x", "regression", frame, parameters=4), "midpoint6").frame.iloc[0]
+    assert np.log(row["estimate"]) == pytest.approx(-0.148, abs=1e-12)
+
+
+def test_derived_numbers_need_released_ones() -> None:
+    source = release(Result("x", "counts", counts({"a": 20}, estimand="clients")), "midpoint6")
+    rate = pd.DataFrame([{"estimate": 21 / 100, "events": 21.0}, {"level": "b", "estimate": np.nan}])
+    released = release(Result("r", "derived", rate, sources=(source,)), "midpoint6")
+    assert released.frame["events"].iloc[0] == 21  # not rounded again
+    assert released.frame["status"].tolist() == ["shown", "withheld"]
+    for sources in ((), (source.frame,)):
+        with pytest.raises(DisclosureRefused, match="must name the released results"):
+            release(Result("r", "derived", rate, sources=sources), "midpoint6")
+
+
+def test_a_threshold_is_lifted_for_one_output_only() -> None:
+    frame = pd.DataFrame([{"level": "a", "events": 7, "n": 14, "estimate": 0.5}])
+    result = Result("x", "proportions", frame)
+    assert release(result, "midpoint6").one(level="a")["status"] == "withheld"
+    assert release(result, "midpoint6", lifted=("small_group",)).one(level="a")["events"] == 9
 
 
 def test_a_result_refuses_repeated_cells_and_unknown_columns() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from oatmill.cohort import Cohort
 from oatmill.dose import (
     covariate_columns,
     dose_bands_mg,
@@ -88,6 +89,7 @@ def test_person_time_and_rates_add_up() -> None:
     bands = estimate_band_rates(rows, Definitions()).frame.set_index("level")
     assert bands.loc["<40", ["estimate", "n", "events"]].tolist() == [12, 1, 0]
     assert bands.loc["60-<80", ["estimate", "n", "events"]].tolist() == [120, 2, 1]
+    assert bands.loc["", ["estimate", "n", "events"]].tolist() == [132, 2, 1]
     assert estimate_person_time(rows, Definitions()).frame.set_index("term")["estimate"].to_dict() == {
         "35": 12,
         "60": 120,
@@ -105,10 +107,9 @@ def test_bands_follow_the_medication() -> None:
 @pytest.mark.parametrize(("stabilisation", "lag", "first_day"), [(28, 14, 29), (28, 28, 35), (0, 0, 7), (48, 14, 49)])
 def test_risk_starts_after_stabilisation_and_a_full_window(stabilisation: int, lag: int, first_day: int) -> None:
     """Left before: those whose last day at risk is earlier than max(stabilisation + 1, lag + 7)."""
-    cohort = pd.DataFrame({"time": [first_day - 1, first_day, first_day + 1]})
-    result = estimate_left_before_risk(cohort, Definitions(stabilisation_days=stabilisation, lag_days=lag)).frame.iloc[
-        0
-    ]
+    cohort = Cohort(pd.DataFrame({"time": [first_day - 1, first_day, first_day + 1]}), ())
+    definitions = Definitions(stabilisation_days=stabilisation, lag_days=lag)
+    result = estimate_left_before_risk(cohort, definitions).frame.iloc[0]
     assert (result["day"], result["events"], result["n"]) == (first_day, 1, 3)
 
 

@@ -133,6 +133,7 @@ def test_delimiters_encodings_and_blanks(tmp_path, data, settings):
         "doses.parquet",
         "identifiers.txt",
         "rejected",
+        "unused_values.txt",
     ]
 
 
@@ -273,8 +274,42 @@ def test_identifiers_that_a_scan_can_search_for(tmp_path):
     )
     # also those of quarantined rows
     assert (tmp_path / "work" / "identifiers.txt").read_text(encoding="utf-8").split("\n") == [
-        "AB-99999", "KG-00012", "Иванов И", "",
+        "123456789", "AB-99999", "KG-00012", "Иванов И", "",
     ]  # fmt: skip
+
+
+def searched(tmp_path, files) -> list[str]:
+    read(tmp_path, files)
+    return (tmp_path / "work" / "unused_values.txt").read_text(encoding="utf-8").splitlines()
+
+
+def test_values_of_unused_columns_that_tell_clients_apart(tmp_path):
+    """Names, telephones and notes, in a log too; not ages, dates, short numbers, and what many clients share."""
+    log = "client_id,date,dose_mg,who,receipt\n" + "".join(
+        f"{client},2020-01-{day:02},60,{who},R-{client}{day:02}77\n"
+        for client, who in ((1, "Петрова Анна"), (2, "O'Brien Pat"))
+        for day in range(1, 30)
+    )
+    people = (
+        "client_id,name,name,phone,born,city,room,note\n"
+        "1,王小明,Ван Сяомин,996555123456,1980-01-31,Bishkek,1204,\n"
+        "2,,Jane Roe,0555 12 34 56,1981-02-28,Bishkek,1205,lives with her mother\n"
+        ",Иван Сидоров,,,,Bishkek,,quarantined too\n"
+    )
+    assert set(searched(tmp_path, {"doses": log, "clients": people})) == {
+        "Петрова Анна", "O'Brien Pat", "王小明", "Ван Сяомин", "Jane Roe", "Иван Сидоров", "996555123456",
+        "0555 12 34 56", "lives with her mother", "quarantined too",
+    }  # fmt: skip
+
+
+def test_what_most_clients_share_is_not_searched_for(tmp_path):
+    people = "client_id,oblast\n" + "".join(f"{n},{('Chui oblast', 'Naryn oblast')[n % 2]}\n" for n in range(20))
+    assert searched(tmp_path, {"clients": people}) == []
+
+
+def test_a_note_of_several_lines_is_one_value(tmp_path):
+    people = 'client_id,note\n1,"moved to\nher brother"\n2,has a new job\n'
+    assert searched(tmp_path, {"clients": people}) == ["has a new job", "moved to her brother"]
 
 
 def test_what_is_repeated_in_exits_is_counted(tmp_path):

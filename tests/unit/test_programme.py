@@ -45,7 +45,7 @@ def released(china):
         "scale_up": estimate_scale_up(),
     }
     shown = {name: release(result, "midpoint6") for name, result in results.items()}
-    shown["rates"] = release(estimate_net_exit_rates(shown["flows"].frame, china), "midpoint6")
+    shown["rates"] = release(estimate_net_exit_rates(shown["flows"], china), "midpoint6")
     return shown
 
 
@@ -213,7 +213,7 @@ def test_rates_of_a_confidential_programme_come_from_the_counts_as_shown():
     own = own_programme(OWN)
     flows = release(estimate_flows(own), "midpoint6")
     assert set(flows.frame["period"]) == {"2019"}  # 2021 has no year before it
-    rates = release(estimate_net_exit_rates(flows.frame, own), "midpoint6")
+    rates = release(estimate_net_exit_rates(flows, own), "midpoint6")
     shown = {name: flows.one(estimand=name)["estimate"] for name in ("opening", "closing", "net_exits")}
     expected = 100 * shown["net_exits"] / ((shown["opening"] + shown["closing"]) / 2)
     assert rates.one(estimand="net_exit_rate")["estimate"] == pytest.approx(expected)
@@ -252,7 +252,7 @@ def test_a_programme_too_small_to_show_draws_nothing():
     small = OWN.assign(clients_cumulative=[9.0, 4.0, 12.0], clients_year_end=[5.0, 3.0, 6.0])
     own = own_programme(small)
     flows = release(estimate_flows(own), "midpoint6")
-    rates = release(estimate_net_exit_rates(flows.frame, own), "midpoint6")
+    rates = release(estimate_net_exit_rates(flows, own), "midpoint6")
     assert isinstance(plot_net_exits(rates), Note)
     assert "withheld" in table_flows(flows, rates).html
 
@@ -260,7 +260,7 @@ def test_a_programme_too_small_to_show_draws_nothing():
 def test_more_returns_than_exits_give_no_interval():
     own = own_programme(OWN.assign(clients_year_end=[300.0, 90.0, 270.0]), public=True)
     flows = release(estimate_flows(own), "midpoint6")
-    row = release(estimate_net_exit_rates(flows.frame, own), "midpoint6").one(estimand="net_exit_rate")
+    row = release(estimate_net_exit_rates(flows, own), "midpoint6").one(estimand="net_exit_rate")
     assert row["estimate"] < 0  # 90 + 150 - 300
     assert pd.isna(row["lower"])
 

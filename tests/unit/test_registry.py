@@ -152,19 +152,19 @@ def test_periods_that_cannot_be_read_are_refused(periods):
 def test_rates_come_from_the_counts_as_shown():
     many = pd.concat([FIVE.assign(client=FIVE["client"] + 10 * k) for k in range(10)])
     ledger = build_ledger_from_spells(many, day("2021-06-30"))
-    shown = release(estimate_registry_ledger(ledger), "midpoint6").frame
-    time = release(estimate_registry_person_time(ledger), "midpoint6").frame
+    shown = release(estimate_registry_ledger(ledger), "midpoint6")
+    time = release(estimate_registry_person_time(ledger), "midpoint6")
     rates = release(estimate_registry_rates(shown, time), "midpoint6")
     exits = rates.one(estimand="exit_rate", period="2020")
     assert exits["events"] == 21  # 20 exits, shown as the midpoint of 19-24
-    assert exits["estimate"] == pytest.approx(100 * 21 / time["estimate"].iloc[0])
+    assert exits["estimate"] == pytest.approx(100 * 21 / time.frame["estimate"].iloc[0])
 
 
 def test_small_registry_shows_no_rate():
     ledger = build_ledger_from_spells(FIVE, day("2021-06-30"))
     shown = release(estimate_registry_ledger(ledger), "midpoint6")
     time = release(estimate_registry_person_time(ledger), "midpoint6")
-    rates = release(estimate_registry_rates(shown.frame, time.frame), "midpoint6")
+    rates = release(estimate_registry_rates(shown, time), "midpoint6")
     assert (rates.frame["status"] == "withheld").all()
     assert table_registry_ledger(shown, rates).name == "registry_ledger"
     assert "withheld" not in plot_registry_ledger(shown).alt

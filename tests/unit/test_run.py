@@ -136,12 +136,29 @@ def test_a_report_from_end_to_end(study, tmp_path):
         "manifest.json",
         "notebooks/10_quality.ipynb",
         "notebooks/30_retention.ipynb",
+        "results/disclosure_record.csv",
         "results/results.csv",
         "results/tables/clients.csv",
         "results/tables/curve.csv",
         "site/index.html",
     }
     assert not places(tmp_path / "out").new.exists()
+
+
+def test_the_officer_reads_what_was_done_to_each_output(study, tmp_path):
+    """The record counts the rows of each output by what was done to them, and names who lifted a threshold."""
+    exceptions = [
+        {"output": "curve", "lift": ["small_group"], "approved_by": "A. Officer", "reason": "agreed by the board"}
+    ]
+    changes = {"disclosure.exceptions": exceptions}
+    made, _said = make(study, tmp_path / "out", dummy_parts(withheld=["curve"]), changes=changes)
+    lines = (made.folder / "results" / "disclosure_record.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "page,output,rule,action,rows,reason"
+    assert {line.split(",")[1]: line.split(",")[3] for line in lines[1:3]} == {
+        "clients": "rounded",
+        "curve": "withheld",
+    }
+    assert lines[-1] == ",curve,small_group,threshold lifted,,A. Officer: agreed by the board"
 
 
 def test_results_are_sorted_by_page_output_and_day(study, tmp_path):

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from oatmill import pages, session
-from oatmill.disclosure import Plan, cell_of
+from oatmill.disclosure import Plan
+from oatmill.disclosure.keys import keys_of
 from oatmill.errors import NotSupported, ParameterUnknown
-from oatmill.pages import Page, read_plan, read_results, write_plan
+from oatmill.pages import Page, read_plan, read_results
 from oatmill.results import Result, counts
 from oatmill.session import Session, open_study
 from oatmill.study import Study
@@ -98,8 +99,9 @@ def test_in_a_run_the_result_and_its_released_rows_are_filed(tmp_path: Path) -> 
 
 
 def test_the_plan_of_the_book_is_applied(tmp_path: Path) -> None:
-    cell = cell_of(small_result().frame.to_dict("records")[0])
-    write_plan(Plan({"sexes": (cell,)}), tmp_path / "plan.json")
+    first = keys_of(small_result())[0, "estimate"]
+    told = json.dumps(Plan(withheld=frozenset({first})).to_json())
+    (tmp_path / "plan.json").write_text(told, encoding="utf-8")
     plan = read_plan(tmp_path / "plan.json")
     opened = Session(Study(oatmill=1, id="try", title="Try"), Page(tmp_path / "work", plan=plan))
     assert opened.release(small_result()).frame["status"].tolist() == ["withheld", "shown"]

@@ -4,6 +4,7 @@ sources     the folder that Jupyter Book builds: hand-written pages, chapters, g
 chapters    an executed notebook, or the reason why there is none, as a page
 pages       landing page, capabilities, data dictionary, settings, provenance
 markup      escaping, tables and cards
+theme       what Jupyter Book's theme would write unescaped
 building    Jupyter Book itself, and what is made from its site
 """
 

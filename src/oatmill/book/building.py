@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ import zipfile
 from pathlib import Path
 
 from oatmill.errors import BookFailed, Fault, NotSupported
-from oatmill.text import _
+from oatmill.text import _, in_html
 
 _MATHJAX = ("tex-chtml.js", "output/chtml/fonts", "input/tex/extensions")
 _DATA_LINK = re.compile(r'href="(data/[^"]+)"')
@@ -72,6 +73,7 @@ def finish_site(built: Path, stage: Path, site: Path) -> None:
     """
     shutil.copytree(built, site)
     _prune_mathjax(site / "_static" / "mathjax")
+    _escape_headings(site / "searchindex.js")
     data = site / "data"
     data.mkdir()
     for file in sorted((stage / "tables").glob("*.csv")):
@@ -80,6 +82,16 @@ def finish_site(built: Path, stage: Path, site: Path) -> None:
     lacking = sorted(link for link in linked if not (site / link).is_file())
     if lacking:
         raise BookFailed(_("Pages link to data that no notebook wrote."), [Fault(link) for link in lacking])
+
+
+def _escape_headings(index: Path) -> None:
+    """Headings in the search index as HTML, as which the search page writes them; Sphinx escapes titles of pages only."""
+    if not index.is_file():
+        return
+    before, found, after = re.split(r"(\{.*\})", index.read_text(encoding="utf-8"), maxsplit=1, flags=re.DOTALL)
+    content = json.loads(found)
+    content["alltitles"] = {in_html(title): places for title, places in content["alltitles"].items()}
+    index.write_text(before + json.dumps(content, ensure_ascii=False) + after, encoding="utf-8")
 
 
 def _prune_mathjax(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from oatmill.book import markup
 from oatmill.run import BookMaterial, Capability, Page
 from oatmill.study import Study
-from oatmill.text import _
+from oatmill.text import _, in_html
 
 
 def write_chapter(page: Page, material: BookMaterial, folder: Path) -> None:
@@ -58,7 +57,7 @@ def synthetic_text() -> str:
 def _banners(capability: Capability, study: Study, notebook: dict[str, Any]) -> str:
     shown = json.dumps(notebook, ensure_ascii=False)
     parts = []
-    if capability.chapter.tables & synthetic_tables(study) and html.escape(synthetic_text()) not in shown:
+    if capability.chapter.tables & synthetic_tables(study) and in_html(synthetic_text()) not in shown:
         parts.append(markup.banner(synthetic_text()))
     parts += [_loss(place, loss) for place, loss in capability.loses]
     return "\n".join(parts)
@@ -66,8 +65,8 @@ def _banners(capability: Capability, study: Study, notebook: dict[str, Any]) -> 
 
 def _loss(place: str, loss: str) -> str:
     """What a reduced chapter does without. The loss is the chapter's own sentence or phrase."""
-    text = _("This study has no `{column}`: {loss}.", column=place, loss=_(loss).rstrip("."))
-    return markup.paragraphs(text.replace("`", ""), "oatmill-lost")
+    sentence = _("This study has no `{column}`: {loss}.").replace("`", "")
+    return markup.paragraphs(sentence.format(column=place, loss=_(loss).rstrip(".")), "oatmill-lost")
 
 
 def _refused(page: Page) -> str:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|$#~^])")
+from oatmill.text import in_html, visible
+
+_SPECIAL = re.compile(r"[\\`*_{}\[\]<>|$#~^&]")
+_LINE_START = re.compile(r"^(\d*)([-+=%:(.!)])")  # would begin a list, a rule, a comment, a target ...
 
 
 def plain(text: object) -> str:
     """Text that Markdown shows as it is, on one line."""
-    return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
+    line = " ".join(visible(str(text)).split())
+    return _LINE_START.sub(r"\1\\\2", _SPECIAL.sub(r"\\\g<0>", line))
 
 
 def code(text: object) -> str:
     """Text in code style inside a table cell."""
-    return f"`{str(text).replace('|', '/').replace('`', '')}`"
+    shown = visible(str(text)).replace("|", r"\|")
+    fence = "`" * (max(map(len, re.findall("`*", shown))) + 1)
+    space = " " if "`" in shown else ""
+    return f"{fence}{space}{shown}{space}{fence}" if shown.strip() else ""
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -26,12 +32,12 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def banner(text: str) -> str:
-    return f'<div class="oatmill-banner" role="note">{html.escape(text)}</div>\n'
+    return f'<div class="oatmill-banner" role="note">{in_html(text)}</div>\n'
 
 
 def paragraphs(text: str, css: str) -> str:
     """Text of several lines in a box."""
-    inner = "<br>".join(html.escape(line) for line in text.splitlines() if line.strip())
+    inner = "<br>".join(in_html(line) for line in text.splitlines() if line.strip())
     return f'<div class="{css}"><p>{inner}</p></div>\n'
 
 
@@ -40,9 +46,9 @@ def cards(cards: Sequence[Mapping[str, str]]) -> str:
     if not cards:
         return ""
     inner = "".join(
-        f'<div class="oatmill-card"><p class="oatmill-card-value">{html.escape(card["value"])}</p>'
-        f'<p class="oatmill-card-label">{html.escape(card["label"])}</p>'
-        f'<p class="oatmill-card-note">{html.escape(card.get("note", ""))}</p></div>'
+        f'<div class="oatmill-card"><p class="oatmill-card-value">{in_html(card["value"])}</p>'
+        f'<p class="oatmill-card-label">{in_html(card["label"])}</p>'
+        f'<p class="oatmill-card-note">{in_html(card.get("note", ""))}</p></div>'
         for card in cards
     )
     return f'<div class="oatmill-cards">{inner}</div>\n'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,7 @@ def _reading(study: Study) -> str:
     profile = PROFILES[study.disclosure.profile]
     words = [
         _("Every number follows a written definition: see [Methods](methods.md) and the [glossary](glossary.md)."),
+        _("Before anything is shown, counts are protected: see [What is done to the numbers](disclosure.md)."),
         _(profile.note),
         _("What made this report - inputs, settings, versions - is on the page [Provenance](provenance.md)."),
     ]
@@ -133,6 +134,25 @@ def _bounds(column: Column) -> str:
     if low is not None and high is not None:
         return _("{low} to {high}", low=f"{low:g}", high=f"{high:g}")
     return _("{low} or more", low=f"{low:g}") if low is not None else ""
+
+
+def profile_section(study: Study) -> str:
+    """The thresholds of the study's disclosure profile: the generated end of the page on disclosure control."""
+    profile = PROFILES[study.disclosure.profile]
+    rows = [
+        [_("Counts"), _("in classes of {n}, by the rule `{rule}`", n=profile.base, rule=profile.rule)],
+        [_("Counts that are hidden"), _("1 to {n}", n=profile.redact_up_to) if profile.redact_up_to else _("none")],
+        [_("Protected counts"), _("1 to {n}", n=profile.protect_up_to)],
+        [_("Possible values that must remain"), _("{n} or more", n=profile.possible_values)],
+        [_("A kept value changes when the count has moved by"), _("{n} or more", n=profile.kept_until_moved)],
+        [_("A group has its own estimates from"), _("{n} clients", n=profile.small_group)],
+        [_("A curve ends below"), _("{n} clients at risk", n=profile.curve_at_risk)],
+        [_("A regression needs"), _("{n} events per term", n=profile.events_per_term)],
+    ]
+    title = _("The rules of this report: profile {name}", name=markup.code(profile.name))
+    if profile.internal:
+        return f"(disclosure-profile)=\n## {title}\n\n" + _("Exact counts: not for publication.") + "\n"
+    return f"(disclosure-profile)=\n## {title}\n\n" + markup.table([_("Rule"), _("In this report")], rows)
 
 
 def settings_section(study: Study, settings: Mapping[str, Any]) -> str:
@@ -195,10 +215,28 @@ def provenance_page(manifest: Mapping[str, Any]) -> str:
         markup.table([_("Chapter"), _("State"), _("Seconds")], ran),
         f"## {_('Steps')}\n",
         markup.table([_("Step"), _("Seconds")], timings),
+        _exceptions(manifest["disclosure"]["exceptions"]),
         f"## {_('Packages')}\n",
         markup.table([_("Package"), _("Version")], versions),
     ]
     return "\n".join(parts)
+
+
+def _exceptions(exceptions: Sequence[Mapping[str, Any]]) -> str:
+    """Thresholds of disclosure control that a named person has lifted."""
+    if not exceptions:
+        return ""
+    header = [_("Output"), _("Thresholds lifted"), _("By"), _("Reason")]
+    rows = [
+        [
+            markup.code(e["output"]),
+            markup.plain(", ".join(e["lift"])),
+            markup.plain(e["approved_by"]),
+            markup.plain(e["reason"]),
+        ]
+        for e in exceptions
+    ]
+    return f"## {_('Exceptions from disclosure control')}\n\n" + markup.table(header, rows)
 
 
 def _kind(entry: Mapping[str, Any]) -> str:

@@ -14,10 +14,11 @@ from oatmill.book.chapters import write_chapter
 from oatmill.profiles import PROFILES
 from oatmill.run import BookMaterial, Page
 from oatmill.store import bundle
-from oatmill.text import _
+from oatmill.text import _, in_html
 
-_ABOUT = ("methods", "capabilities", "dictionary", "glossary", "references", "provenance")
+_ABOUT = ("methods", "disclosure", "capabilities", "dictionary", "glossary", "references", "provenance")
 _SETTINGS_MARK = "<!-- settings -->"
+_PROFILE_MARK = "<!-- profile -->"
 
 
 def write_sources(material: BookMaterial, folder: Path, handwritten: Path | None = None) -> None:
@@ -33,9 +34,9 @@ def write_sources(material: BookMaterial, folder: Path, handwritten: Path | None
     }
     for name, text in generated.items():
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
-    methods = folder / "methods.md"
-    section = pages.settings_section(material.study, material.manifest["definitions"])
-    methods.write_text(methods.read_text(encoding="utf-8").replace(_SETTINGS_MARK, section), encoding="utf-8")
+    settings = pages.settings_section(material.study, material.manifest["definitions"])
+    _fill_in(folder / "methods.md", _SETTINGS_MARK, settings)
+    _fill_in(folder / "disclosure.md", _PROFILE_MARK, pages.profile_section(material.study))
     _write_yaml(folder / "_config.yml", config(material, folder / "_config.yml"))
     _write_yaml(folder / "_toc.yml", contents(material.pages))
     _write_yaml(folder / "myst.yml", myst_config(material))
@@ -48,12 +49,11 @@ def config(material: BookMaterial, template: Path) -> dict[str, Any]:
     settings["title"] = study.title
     settings["author"] = ", ".join(study.authors)
     settings["sphinx"]["config"]["language"] = study.language
-    settings["sphinx"]["config"]["html_theme_options"]["search_bar_text"] = _("Search")
+    options = settings["sphinx"]["config"]["html_theme_options"]
+    options["search_bar_text"] = _("Search")
     settings["sphinx"]["config"] |= {"nb_code_prompt_show": _("Show code"), "nb_code_prompt_hide": _("Hide code")}
     if PROFILES[study.disclosure.profile].internal:
-        settings["sphinx"]["config"]["html_theme_options"]["announcement"] = _(
-            "Not for publication: this report shows exact counts."
-        )
+        options["announcement"] = in_html(_("Not for publication: this report shows exact counts."))
     return settings
 
 
@@ -75,6 +75,10 @@ def myst_config(material: BookMaterial) -> dict[str, Any]:
         "project": project | {"toc": [{"file": "index.md"}, *files, *about]},
         "site": {"template": "book-theme"},
     }
+
+
+def _fill_in(page: Path, mark: str, text: str) -> None:
+    page.write_text(page.read_text(encoding="utf-8").replace(mark, text), encoding="utf-8")
 
 
 def _write_yaml(path: Path, content: Mapping[str, Any]) -> None:

@@ -116,7 +116,7 @@ def pairs(given: Iterable[str]) -> dict[str, Any]:
         name, equals, text = word.partition("=")
         try:
             values[name] = yaml.safe_load(text)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, RecursionError):
             equals = ""
         if not (name and equals):
             raise UsageError(_("`{word}` is not of the form name=value.", word=word))

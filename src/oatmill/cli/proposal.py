@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from oatmill.errors import Fault, FileMissing, UsageError
 from oatmill.run import Console
 from oatmill.run.chapters import read_header
@@ -158,5 +160,5 @@ def _source(folder: Path, one: Guess, repeated: bool) -> list[str]:
 
 
 def _quoted(name: str) -> str:
-    text = " ".join(name.split()).replace('"', "'")
-    return f'"{text}"'
+    """A name as YAML in quotation marks, on one line."""
+    return str(yaml.safe_dump(name, default_style='"', allow_unicode=True, width=float("inf"))).strip()

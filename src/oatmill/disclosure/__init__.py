@@ -11,7 +11,6 @@ book       all counts of a book as a reader sees them, and how they add up
 worlds     which true counts are still possible for somebody who reads everything
 releases   what readers know from the last published release
 planning   the plan, from all Results and the last published release
-record     what was done to each output, for the officer who signs
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from oatmill.disclosure.released import DOOR, RELEASED_COLUMNS, Released, cell_o
 from oatmill.disclosure.releases import Release
 from oatmill.disclosure.rules import released_frame
 from oatmill.errors import DisclosureRefused
-from oatmill.profiles import PROFILES, Profile, Thresholds
+from oatmill.profiles import PROFILES, Profile, Threshold
 from oatmill.results import Result
 from oatmill.text import _
 
@@ -44,7 +43,7 @@ __all__ = [
 _NO_PLAN = Plan()
 
 
-def release(result: Result, profile: str, plan: Plan = _NO_PLAN, lifted: Sequence[Thresholds] = ()) -> Released:
+def release(result: Result, profile: str, plan: Plan = _NO_PLAN, lifted: Sequence[Threshold] = ()) -> Released:
     """Apply the profile and the plan to one Result.
 
     Parameters

@@ -11,7 +11,7 @@ from oatmill.disclosure.plan import Plan, Rounding
 from oatmill.disclosure.releases import Release, add_release, kept_values
 from oatmill.disclosure.worlds import known_too_closely
 from oatmill.errors import DisclosureRefused
-from oatmill.profiles import Profile, Thresholds
+from oatmill.profiles import Profile, Threshold
 from oatmill.results import Result
 from oatmill.text import _
 
@@ -23,7 +23,7 @@ class Officer:
     """What the person who answers for the data has decided: the profile, and thresholds lifted by output."""
 
     profile: Profile
-    lifted: Mapping[str, Sequence[Thresholds]]
+    lifted: Mapping[str, Sequence[Threshold]]
 
     def roundings(self, results: Iterable[Result], plan: Plan) -> dict[str, Rounding]:
         outputs = {result.output for result in results}
@@ -86,9 +86,10 @@ def _tight_totals(book: Book, plan: Plan, profile: Profile) -> Iterator[Key]:
     for each in book.sums:
         total = each.left[0]
         parts = [book.cells[key] for key in each.right]
-        if len(each.left) == 1 and len(parts) > 1 and _may_be_wider(total, book, plan, profile):
-            if any(_is_tight(low, high, parts, profile) for low, high in _siblings(total, book, plan, profile)):
-                yield total
+        if len(each.left) > 1 or len(parts) < 2 or not _may_be_wider(total, book, plan, profile):
+            continue
+        if any(_is_tight(low, high, parts, profile) for low, high in _siblings(total, book, plan, profile)):
+            yield total
 
 
 def _may_be_wider(key: Key, book: Book, plan: Plan, profile: Profile) -> bool:

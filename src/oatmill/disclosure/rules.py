@@ -86,7 +86,9 @@ def _derived(result: Result, frame: pd.DataFrame, rounding: Rounding) -> pd.Data
     """Numbers computed from released ones tell no more than those do."""
     if not result.sources or not all(isinstance(source, Released) for source in result.sources):
         raise DisclosureRefused(_("A derived result must name the released results that it was computed from."))
-    return _withhold(frame, frame["estimate"].isna(), _("computed from a number that is withheld"))
+    small = frame["n"] < rounding.profile.small_group
+    frame = _withhold(frame, frame["estimate"].isna(), _("computed from a number that is withheld"))
+    return _withhold(frame, small, _("group too small"))
 
 
 def _curves(result: Result, frame: pd.DataFrame, rounding: Rounding) -> pd.DataFrame:

@@ -27,7 +27,9 @@ def known_too_closely(book: Book, profile: Profile) -> list[Key]:
     alone = {key for key, cell in book.cells.items() if profile.too_close(cell.low, cell.high)}
     found = set(alone)
     for group in touching(book):
-        doubtful = [key for key in sorted(group - alone) if profile.is_protected(book.cells[key].low, book.cells[key].high)]
+        doubtful = [
+            key for key in sorted(group - alone) if profile.is_protected(book.cells[key].low, book.cells[key].high)
+        ]
         if doubtful:
             found |= _too_close_among(doubtful, Worlds(book, sorted(group)), profile)
     return sorted(found)
@@ -40,7 +42,9 @@ def _too_close_among(doubtful: Sequence[Key], worlds: Worlds, profile: Profile) 
         open_keys = [key for key in doubtful if len(values[key]) < profile.possible_values]
         if not open_keys:
             return set()
-        weights = {key: float(sign) for key, sign in zip(open_keys, random.choice([-1, 1], len(open_keys)), strict=True)}
+        weights = {
+            key: float(sign) for key, sign in zip(open_keys, random.choice([-1, 1], len(open_keys)), strict=True)
+        }
         opposite = {key: -weight for key, weight in weights.items()}
         for world in (worlds.least(weights), worlds.least(opposite)):
             _note(values, world, open_keys)

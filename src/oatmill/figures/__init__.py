@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ParamSpec
 
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure
 
 from oatmill.disclosure import Released
 from oatmill.errors import DisclosureRefused
-from oatmill.text import _
+from oatmill.text import _, visible
 
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BLACK = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000",
@@ -23,6 +24,7 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BLACK = (
 PALETTE = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK, YELLOW)
 GREY = "#6B6B6B"
 LIGHT = "#D9D9D9"
+_LONGEST_LABEL = 30  # characters
 
 _STYLE: Any = {
     "axes.edgecolor": GREY,
@@ -44,6 +46,7 @@ _STYLE: Any = {
     "savefig.facecolor": "white",
     "svg.fonttype": "path",
     "svg.hashsalt": "oatmill",
+    "text.parse_math": False,  # a dollar sign in the name of a site is a dollar sign
     "xtick.color": "#444444",
     "ytick.color": "#444444",
 }
@@ -70,8 +73,22 @@ class Note:
     text: str
 
 
-def theme() -> AbstractContextManager[None]:
-    return plt.rc_context(_STYLE)
+@contextmanager
+def theme() -> Iterator[None]:
+    with plt.rc_context(_STYLE), warnings.catch_warnings():
+        # Letters that the font lacks are drawn as boxes; the text and the data beside the figure have them.
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
+        yield
+
+
+def in_figure(label: str) -> str:
+    """A label that came from a file, as a figure shows it: one line, shortened at its end where it is long.
+
+    >>> in_figure("x" * 50)
+    'xxxxxxxxxxxxxxxxxxxxxxxxxxxxx…'
+    """
+    shown = visible(label)
+    return shown if len(shown) <= _LONGEST_LABEL else f"{shown[: _LONGEST_LABEL - 1]}…"
 
 
 def themed(draw: Callable[P, Plot | Note]) -> Callable[P, Plot | Note]:
@@ -111,4 +128,4 @@ def make_plot(source: Released | list[Released], figure: Figure, *, name: str, c
         raise DisclosureRefused(_("Figures are made from released results only."))
     data = pd.concat([each.frame.assign(output=each.output) for each in sources], ignore_index=True)
     notes = " ".join(dict.fromkeys(note for each in sources for note in each.notes))
-    return Plot(name, caption, notes, alt, figure, data)
+    return Plot(name, caption, notes, visible(alt), figure, data)

@@ -7,7 +7,7 @@ import numpy as np
 import seaborn as sns
 
 from oatmill.disclosure import Released
-from oatmill.figures import BLUE, LIGHT, Plot, make_plot, themed
+from oatmill.figures import BLUE, LIGHT, Plot, in_figure, make_plot, themed
 from oatmill.labels import LEVELS, label
 from oatmill.text import _, integer, number
 
@@ -21,13 +21,12 @@ def plot_site_months(released: Released) -> Plot:
     wide = wide.reindex(columns=months)
     relative = wide.div(wide.max(axis=1), axis=0)
     figure, axes = plt.subplots(figsize=(6.6, 1.6 + 0.28 * len(wide)))
-    sns.heatmap(
-        relative, ax=axes, cmap="Blues", vmin=0, vmax=1, cbar_kws={"label": _("Share of the site's fullest month")}
-    )
+    colours = {"cmap": "Blues", "vmin": 0, "vmax": 1, "cbar_kws": {"label": _("Share of the site's fullest month")}}
+    sns.heatmap(relative, ax=axes, xticklabels=False, yticklabels=False, **colours)
     axes.set_facecolor(LIGHT)
     every = max(len(months) // 8, 1)
     axes.set_xticks(np.arange(0, len(months), every) + 0.5, months[::every], rotation=45, ha="right")
-    axes.set_yticks(np.arange(len(wide)) + 0.5, list(wide.index), rotation=0)
+    axes.set_yticks(np.arange(len(wide)) + 0.5, [in_figure(site) for site in wide.index], rotation=0)
     axes.set_xlabel(_("Month"))
     axes.set_ylabel(_("Site"))
     emptiest = relative.melt(ignore_index=False, var_name="month").dropna().sort_values("value", kind="stable").head(1)

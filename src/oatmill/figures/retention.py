@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from oatmill.disclosure import Released
-from oatmill.figures import GREY, PALETTE, Plot, make_plot, themed
+from oatmill.figures import GREY, PALETTE, Plot, in_figure, make_plot, themed
 from oatmill.labels import LEVELS, label, label_of_rule
 from oatmill.text import _, integer, percent
 
@@ -48,10 +48,10 @@ def plot_retention_by_group(released: Released, title: str) -> Plot:
     shown = _shown(released.frame)
     levels = [level for level in dict.fromkeys(released.frame["level"]) if level in set(shown["level"])]
     figure, (axes, below) = plt.subplots(2, 1, figsize=(6.6, 5.0), height_ratios=[9, 0.3 + 0.7 * max(len(levels), 1)])
-    rows = [(label(LEVELS, level), shown[shown["level"] == level]) for level in levels]
+    rows = [(in_figure(label(LEVELS, level)), shown[shown["level"] == level]) for level in levels]
     for colour, (_name, part) in zip(PALETTE, rows, strict=False):
         _draw_curve(axes, part, colour, interval=True)
-    _label_levels(axes, levels)
+    _label_levels(axes, [name for name, _part in rows])
     _dress(axes, _last_day(shown), _("Share still in treatment"))
     _risk_table(below, rows, axes)
     alt = _(
@@ -125,11 +125,10 @@ def _label_curve(axes: Axes, frame: pd.DataFrame, colour: str, above: bool) -> N
     axes.annotate(text, where, offset, textcoords="offset points", color=colour, fontsize=9.5, ha=side)
 
 
-def _label_levels(axes: Axes, levels: Sequence[str]) -> None:
-    handles = [
-        Line2D([], [], color=colour, label=label(LEVELS, level)) for colour, level in zip(PALETTE, levels, strict=False)
-    ]
-    axes.legend(handles=handles, loc="upper right", ncols=min(len(levels), 3))
+def _label_levels(axes: Axes, names: Sequence[str]) -> None:
+    handles = [Line2D([], [], color=colour) for colour, _name in zip(PALETTE, names, strict=False)]
+    short = max(map(len, names)) <= 12
+    axes.legend(handles, names, loc="upper right", ncols=min(len(names), 3) if short else 1)
 
 
 def _shown(frame: pd.DataFrame) -> pd.DataFrame:

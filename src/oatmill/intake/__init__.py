@@ -1,8 +1,8 @@
 """Files of a study -> validated tables and quarantined rows.
 
 Reading order: `files` (text), `columns` (which column is which), `cells` (types), `rows` (quarantine), `doses`
-(the log as Parquet), `frames` (the other tables), `checks` (what was looked at). DuckDB does the reading, so
-that a dosing log of many millions of rows never becomes a frame.
+(the log as Parquet), `frames` (the other tables), `searched` (what must not be found in a report), `checks` (what
+was looked at). DuckDB does the reading, so that a dosing log of many millions of rows never becomes a frame.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from oatmill.intake.checks import Check, check_exits, check_links, check_log, ch
 from oatmill.intake.columns import Layout, build_layout
 from oatmill.intake.doses import write_doses
 from oatmill.intake.files import FIRST_LINES, DataFile, Unreadable, first_lines, lines_of, load, open_file
-from oatmill.intake.frames import build_frame, number_clients, number_sites, write_identifiers
+from oatmill.intake.frames import build_frame, number_clients, number_sites
 from oatmill.intake.rows import check_unique, kept, out, quarantine, reasons, write_rejected
+from oatmill.intake.searched import write_identifiers, write_unused_values
 from oatmill.study import Study
 from oatmill.text import _, ngettext
 
@@ -62,7 +63,7 @@ def read_tables(study: Study, folder: Path, *, threads: int | None = None) -> In
 
     Parameters
     ----------
-    folder : private folder for doses.parquet, identifiers.txt and rejected/<table>.csv
+    folder : private folder for doses.parquet, identifiers.txt, unused_values.txt and rejected/<table>.csv
     threads : of DuckDB; the result does not depend on it
 
     Raises
@@ -169,6 +170,7 @@ def _hand_over(con: duckdb.DuckDBPyConnection, study: Study, layouts: dict[str, 
     for layout in layouts.values():
         write_rejected(con, layout, reasons(layout, study.definitions), rejected)
     write_identifiers(con, layouts.values(), folder / "identifiers.txt")
+    write_unused_values(con, layouts.values(), folder / "unused_values.txt")
     facts: dict[str, int | float] = {"n_clients": number_clients(con, layouts.values())}
     sites = number_sites(con, layouts.values())
     facts["n_sites"] = len(sites)

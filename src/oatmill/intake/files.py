@@ -1,7 +1,7 @@
 """A file of the study -> its header, and all its rows as text in a DuckDB table.
 
 Every cell is read as text; nothing is typed, skipped or mended here. A line with too many or too few cells,
-an open quote or bytes that are not text are faults, so no row is lost silently.
+an open quote, a line that is far too long or bytes that are not text are faults, so no row is lost silently.
 
 Line numbers are those of an editor, the header being line 1. A line break inside quotes and an empty line in
 the middle of a file are not counted: below one, the true line is further down by as many lines.
@@ -24,10 +24,15 @@ from oatmill.text import _, integer, ngettext
 
 DELIMITERS = (",", ";", "\t", "|")
 FIRST_LINES = 5  # of each fault, this many line numbers are named
+LONGEST_LINE = 1 << 21  # bytes; a longer line is refused, and with it a cell that would fill the memory
+MOST_COLUMNS = 2000
 _HEAD_BYTES = 1 << 20
 _CHUNK_CHARACTERS = 1 << 22
+_MOST_BROKEN = 100_000  # faults of lines that are kept to be counted
 _UTF8 = ("utf-8", "utf-8-sig", "ascii")
 _WORKBOOK = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+# zip, gzip, bzip2, xz, zstd, 7z, rar: never unpacked, since a small one can hold an endless file
+_ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf", b"Rar!\x1a")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -69,15 +74,7 @@ def open_file(study: Study, table: str) -> DataFile:
     StudyInvalid : the study file gives a delimiter that is not one character
     """
     source, path = study.sources[table], study.path_of(table)
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(_HEAD_BYTES)
-    except OSError:
-        raise Unreadable(_missing(source)) from None
-    if head.startswith(_WORKBOOK):
-        cure = _("Save the sheet from Excel as `CSV UTF-8` and name that file in the study file.")
-        raise Unreadable(Fault(_("the file is a workbook, not a CSV file"), file=source.file, cure=cure))
-    text = _decode(head, source)
+    text = _decode(_head(source, path), source)
     _check_delimiter(source, table)
     try:
         delimiter = source.delimiter or _delimiter(text)
@@ -85,7 +82,28 @@ def open_file(study: Study, table: str) -> DataFile:
     except csv.Error:
         what = _("the header cannot be read as a row of names")
         raise Unreadable(Fault(what, file=source.file, row=1, cure=_whole_file_cure())) from None
+    if len(header) > MOST_COLUMNS:
+        what = _("the header has more than {n} columns", n=integer(MOST_COLUMNS))
+        raise Unreadable(Fault(what, file=source.file, row=1, cure=_whole_file_cure()))
     return DataFile(table, source, path, tuple(cell.strip() for cell in header), delimiter)
+
+
+def _head(source: Source, path: Path) -> bytes:
+    """The beginning of the file, where it is a file (a device or a pipe may have no end) and no archive."""
+    if not path.is_file():
+        raise Unreadable(_missing(source))
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(_HEAD_BYTES)
+    except OSError:
+        raise Unreadable(_missing(source)) from None
+    if head.startswith(_WORKBOOK) and path.suffix.lower() != ".zip":
+        cure = _("Save the sheet from Excel as `CSV UTF-8` and name that file in the study file.")
+        raise Unreadable(Fault(_("the file is a workbook, not a CSV file"), file=source.file, cure=cure))
+    if head.startswith(_ARCHIVES):
+        cure = _("Unpack it and name the file that was in it.")
+        raise Unreadable(Fault(_("the file is an archive, not a CSV file"), file=source.file, cure=cure))
+    return head
 
 
 def load(con: duckdb.DuckDBPyConnection, file: DataFile, folder: Path) -> list[Fault]:
@@ -97,6 +115,8 @@ def load(con: duckdb.DuckDBPyConnection, file: DataFile, folder: Path) -> list[F
     try:
         if not _is_utf8(file.source.encoding):
             path = _copy_as_utf8(file, folder)
+        if endless := _endless_line(file, path):
+            return [endless]
         try:
             _copy_into(con, file, path)
         except duckdb.InvalidInputException:  # line ends of two kinds in one file
@@ -135,11 +155,27 @@ def _copy_into(con: duckdb.DuckDBPyConnection, file: DataFile, path: Path) -> No
     for table in (file.raw, f"broken_{file.table}", f"scan_{file.table}"):
         con.execute(f"DROP TABLE IF EXISTS {table}")
     con.execute(
-        f"CREATE TABLE {file.raw} AS SELECT * FROM read_csv({sql.value(str(path))}, "
+        f"CREATE TABLE {file.raw} AS SELECT * FROM read_csv({sql.file(path)}, "
         f"delim = {sql.value(file.delimiter)}, quote = '\"', escape = '\"', header = true, auto_detect = false, "
-        f"strict_mode = true, columns = {{{columns}}}, store_rejects = true, rejects_limit = 0, "
+        f"strict_mode = true, compression = 'none', max_line_size = {LONGEST_LINE}, columns = {{{columns}}}, "
+        f"store_rejects = true, rejects_limit = {_MOST_BROKEN}, "
         f"rejects_table = 'broken_{file.table}', rejects_scan = 'scan_{file.table}')"
     )
+
+
+def _endless_line(file: DataFile, path: Path) -> Fault | None:
+    """The first line so long that some block of `LONGEST_LINE` bytes lies inside it: DuckDB may lose it in silence."""
+    row = 1
+    with path.open("rb") as stream:
+        while len(block := stream.read(LONGEST_LINE)) == LONGEST_LINE:
+            if b"\n" not in block and b"\r" not in block:
+                return Fault(_long_line(), file=file.name, row=row, cure=_whole_file_cure())
+            row += block.count(b"\n")
+    return None
+
+
+def _long_line() -> str:
+    return _("a line longer than {n} bytes", n=integer(LONGEST_LINE))
 
 
 def _broken_lines(con: duckdb.DuckDBPyConnection, file: DataFile) -> list[Fault]:
@@ -147,6 +183,7 @@ def _broken_lines(con: duckdb.DuckDBPyConnection, file: DataFile) -> list[Fault]
         "MISSING COLUMNS": _("too few cells"),
         "TOO MANY COLUMNS": _("too many cells"),
         "UNQUOTED VALUE": _("a quotation mark that is not closed"),
+        "LINE SIZE OVER MAXIMUM": _long_line(),
         "INVALID ENCODING": _("bytes that are not UTF-8 text"),
     }
     found = con.execute(
@@ -187,6 +224,7 @@ def _is_utf8(encoding: str) -> bool:
 def _decode(head: bytes, source: Source) -> str:
     """The beginning of the file as text; a character cut in two at its end is left out."""
     try:
+        "".encode(source.encoding)  # refuses a codec that unpacks and is no encoding of text
         if _is_utf8(source.encoding):
             if head.startswith(_UTF16):
                 raise UnicodeError

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import pandas as pd
 
 from oatmill.intake import sql
-from oatmill.intake.cells import typed
 from oatmill.intake.columns import Layout
 from oatmill.intake.rows import kept
 from oatmill.schema import Column
@@ -24,7 +22,7 @@ def number_clients(con: duckdb.DuckDBPyConnection, layouts: Iterable[Layout]) ->
     The order is that of numbers where every identifier is a whole number, else that of text by code point.
     """
     parts = [f"SELECT client_id AS raw FROM {kept(layout)}" for layout in layouts if layout.has("client_id")]
-    con.execute(f"CREATE TABLE identifiers AS {_distinct('raw', parts)}")
+    con.execute(f"CREATE TABLE identifiers AS {distinct('raw', parts)}")
     order = _order(con, "identifiers", "raw")
     con.execute(
         f"CREATE TABLE numbers AS SELECT raw, (row_number() OVER (ORDER BY {order}) - 1)::INTEGER AS client FROM identifiers"
@@ -39,7 +37,7 @@ def number_sites(con: duckdb.DuckDBPyConnection, layouts: Iterable[Layout]) -> t
         for layout in layouts
         if layout.has("site_id")
     ]
-    con.execute(f"CREATE TABLE site_codes AS {_distinct('code', parts)}")
+    con.execute(f"CREATE TABLE site_codes AS {distinct('code', parts)}")
     order = _order(con, "site_codes", "code")
     con.execute(
         f"CREATE TABLE site_numbers AS SELECT code, row_number() OVER (ORDER BY {order}) - 1 AS site FROM site_codes"
@@ -63,23 +61,7 @@ def build_frame(con: duckdb.DuckDBPyConnection, layout: Layout) -> pd.DataFrame:
     return frame.astype({"client": "int32"}) if layout.has("client_id") else frame
 
 
-def write_identifiers(con: duckdb.DuckDBPyConnection, layouts: Iterable[Layout], path: Path) -> int:
-    """Write the raw client identifiers that a scan of the report can search for; return how many.
-
-    Those of six or more characters that are not plain numbers or dates: shorter ones and numbers would be
-    found everywhere. Quarantined rows are included. The file is private: it never leaves the work folder.
-    """
-    parts = [f"SELECT client_id AS raw FROM {typed(layout)}" for layout in layouts if layout.has("client_id")]
-    rows = con.execute(
-        f"SELECT raw FROM ({_distinct('raw', parts)}) WHERE length(raw) >= 6 "
-        r"AND NOT regexp_full_match(raw, '[+-]?[0-9]+([.,][0-9]+)?') "
-        r"AND NOT regexp_full_match(raw, '[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}') ORDER BY 1"
-    ).fetchall()
-    path.write_text("".join(f"{raw}\n" for (raw,) in rows), encoding="utf-8")
-    return len(rows)
-
-
-def _distinct(column: str, parts: list[str]) -> str:
+def distinct(column: str, parts: list[str]) -> str:
     """The distinct values of several queries of one text column; none where there is no query."""
     union = " UNION ALL ".join(parts) if parts else f"SELECT NULL::VARCHAR AS {column} LIMIT 0"
     return f"SELECT DISTINCT {column} FROM ({union})"

@@ -7,7 +7,6 @@ reason, and is counted. Rows read = rows kept + rows quarantined, for every tabl
 from __future__ import annotations
 
 import csv
-import re
 from pathlib import Path
 
 import duckdb
@@ -18,7 +17,7 @@ from oatmill.intake.cells import typed
 from oatmill.intake.columns import Layout
 from oatmill.intake.files import FIRST_LINES, first_lines, lines_of
 from oatmill.study import Definitions
-from oatmill.text import _, ngettext
+from oatmill.text import _, in_csv, ngettext
 
 # Cells without which a row says nothing. Others may be missing.
 NEEDED: dict[str, tuple[str, ...]] = {
@@ -37,8 +36,6 @@ UNIQUE = {"clients": "client_id", "sites": "site_id"}
 EVENTS = ("doses", "exits", "tests", "surveys")  # tables whose rows have a date that a data cut can exclude
 _DATA_CUT, _DEATH, _DUPLICATE = "after_data_cut", "after_death", "duplicate"
 _BATCH = 10_000
-_PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def out(layout: Layout) -> str:
@@ -128,21 +125,12 @@ def write_rejected(con: duckdb.DuckDBPyConnection, layout: Layout, words: dict[s
         writer = csv.writer(stream)
         header = layout.file.header
         added = [f"{word} (oatmill)" if word in header else word for word in (_("line"), _("reason"))]
-        writer.writerow([*map(neutral, header), *added])
+        writer.writerow([*map(in_csv, header), *added])
         while batch:
             for row, reason, *texts in batch:
                 # Broken lines stop the intake, so the line follows from the row.
-                writer.writerow([*(neutral(text or "") for text in texts), row + 2, words[reason]])
+                writer.writerow([*(in_csv(text or "") for text in texts), row + 2, words[reason]])
             batch = rows.fetchmany(_BATCH)
-
-
-def neutral(cell: str) -> str:
-    """A cell that a spreadsheet does not run as a formula.
-
-    >>> neutral("=1+1"), neutral("-5"), neutral("a-b")
-    ("'=1+1", '-5', 'a-b')
-    """
-    return f"'{cell}" if cell.startswith(_FORMULA) and not _PLAIN_NUMBER.fullmatch(cell) else cell
 
 
 def _cut(layout: Layout, definitions: Definitions) -> int | None:

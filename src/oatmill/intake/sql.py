@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from pathlib import Path
 
 
 def name(identifier: str) -> str:
@@ -21,6 +23,15 @@ def value(text: str) -> str:
     "'l''été'"
     """
     return "'" + text.replace("'", "''") + "'"
+
+
+def file(path: Path) -> str:
+    """A file as an SQL literal. DuckDB reads `*`, `?` and `[` in a name as a pattern, which could match other files.
+
+    >>> file(Path("doses [2024].csv"))
+    "'doses [[]2024].csv'"
+    """
+    return value(re.sub(r"[*?[]", r"[\g<0>]", str(path)))
 
 
 def values(texts: Iterable[str]) -> str:

@@ -221,13 +221,18 @@ def _in_period(periods: pd.Series) -> pd.Series:
 def _ledger_sums(frame: pd.DataFrame) -> tuple[Sum, ...]:
     """n = opening + entered = left + closing + residual; the parts of entries and exits; stock carried over."""
     known = frame["estimate"].notna()
-    rows = frame[known].fillna({"level": ""}).to_dict("index").items()
-    at: dict[_Item, Place] = {(row["estimand"], row["level"], row["period"]): (place, "estimate") for place, row in rows}
+    rows = [
+        (int(place), row) for place, row in enumerate(frame.fillna({"level": ""}).to_dict("records")) if known[place]
+    ]
+    at: dict[_Item, Place] = {
+        (row["estimand"], row["level"], row["period"]): (place, "estimate") for place, row in rows
+    }
     at |= {("enrolled", "", row["period"]): (place, "n") for place, row in rows if row["n"] == row["n"]}
     periods = sorted({period for estimand, _level, period in at if estimand == "opening"})
     found = [each for period in periods for each in _period_sums(at, period)]
     found += [
-        (("opening", "", period), ("closing", "", before), ("carried", "", period)) for before, period in pairwise(periods)
+        (("opening", "", period), ("closing", "", before), ("carried", "", period))
+        for before, period in pairwise(periods)
     ]
     return tuple(
         Sum((at[left],), tuple(at[key] for key in right)) for left, *right in found if {left, *right} <= set(at)

@@ -21,6 +21,8 @@ from oatmill.text import _
 
 _NAME = re.compile(r"^(\d{2,3})_[a-z0-9_]+$")
 
+_LONGEST_HEADER = 1 << 20  # characters
+
 Columns = Mapping[str, frozenset[str]]
 
 
@@ -134,9 +136,12 @@ def read_header(path: Path, encoding: str = "utf-8", delimiter: str | None = Non
     with path.open(
         encoding="utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding, errors="replace"
     ) as file:
-        line = file.readline().rstrip("\r\n")
+        line = file.readline(_LONGEST_HEADER).rstrip("\r\n")
     mark = delimiter or max(",;\t|", key=line.count)
-    return [name.strip() for name in next(csv.reader([line], delimiter=mark), [])]
+    try:
+        return [name.strip() for name in next(csv.reader([line], delimiter=mark), [])]
+    except csv.Error:  # a cell of the size of a book: no name
+        return []
 
 
 def capabilities_of(chapters: Iterable[Chapter], columns: Columns) -> list[Capability]:

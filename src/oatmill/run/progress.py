@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from oatmill.text import _, number
+from oatmill.text import _, number, visible
 
 
 class Bars(Protocol):
@@ -42,7 +42,7 @@ class Console:
         return bool(self.stream.isatty()) if self._bars is None else self._bars
 
     def say(self, text: str) -> None:
-        print(text, file=self.stream, flush=True)
+        print("\n".join(map(visible, text.split("\n"))), file=self.stream, flush=True)
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:

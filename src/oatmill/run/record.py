@@ -10,6 +10,7 @@ import json
 import platform
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
@@ -26,6 +27,7 @@ RESULT_COLUMNS = (
     "page", "output", "estimand", "definition", "population", "model", "group", "level", "term", "day", "period",
     "estimate", "lower", "upper", "se", "n", "events", "unit", "status", "reason",
 )  # fmt: skip
+RECORD_COLUMNS = ("page", "output", "rule", "action", "rows", "reason")
 # Modules that cannot change what a notebook computes: an edit of them runs no notebook again.
 _AFTER_NOTEBOOKS = ("gate", "run", "book", "cli", "__main__", "__init__")
 
@@ -91,6 +93,32 @@ def write_results(stage: Path, target: Path) -> list[dict[str, str]]:
     writer.writerows(rows)
     write_atomically(target, text.getvalue())
     return [dict(zip(RESULT_COLUMNS, row, strict=True)) for row in rows]
+
+
+def write_disclosure_record(
+    rows: Iterable[Mapping[str, str]], kinds: Mapping[tuple[str, str], tuple[str, bool]], study: Study, target: Path
+) -> None:
+    """disclosure_record.csv, for the officer who signs: what was done to the rows of each output, and why."""
+    told = Counter(_record_of(row, *kinds[row["page"], row["output"]]) for row in rows)
+    exceptions = [
+        ("", each.output, ", ".join(each.lift), "threshold lifted", "", f"{each.approved_by}: {each.reason}")
+        for each in study.disclosure.exceptions
+    ]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(RECORD_COLUMNS)
+    writer.writerows([*sorted((*what[:4], str(n), what[4]) for what, n in told.items()), *exceptions])
+    write_atomically(target, text.getvalue())
+
+
+def _record_of(row: Mapping[str, str], kind: str, public: bool) -> tuple[str, str, str, str, str]:
+    if public:
+        action = "published figures, as they stand"
+    elif row["status"] != "shown":
+        action = "withheld"
+    else:
+        action = "coarsened" if row["reason"] else "rounded"
+    return row["page"], row["output"], kind, action, row["reason"]
 
 
 def _released(stage: Path) -> Iterable[dict[str, str]]:

@@ -1,7 +1,7 @@
 """Published releases, kept in `work/<id>/releases/<name>/`: what readers have seen, for the next report to heed.
 
-    release.json   every count as released, how they add up, and the true counts behind the released values
-    manifest.json  the manifest of the report that was published
+release.json   every count as released, how they add up, and the true counts behind the released values
+manifest.json  the manifest of the report that was published
 """
 
 from __future__ import annotations
@@ -37,8 +37,10 @@ def read_last_release(work: Path, study: Study) -> Release | None:
             _(
                 "The release {name} was published under the profile {old}; under {new} each count would have a second "
                 "rounding, and the two together would reveal it.",
-                name=last.name, old=last.profile, new=study.disclosure.profile,
-            ),  # fmt: skip
+                name=last.name,
+                old=last.profile,
+                new=study.disclosure.profile,
+            ),
             cure=_("Set `disclosure: profile` back to {old}.", old=last.profile),
         )
     return last

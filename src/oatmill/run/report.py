@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import shutil
 import time
@@ -23,7 +25,10 @@ from oatmill.study import Study, read_study
 from oatmill.text import _, number, use_language
 
 if TYPE_CHECKING:
+    from oatmill.gate.counts import Rows
     from oatmill.session import Session
+
+    RowsAgain = Callable[[Path, Mapping[str, Any]], Rows]
 
 
 @dataclass(frozen=True)
@@ -177,14 +182,19 @@ class _Work:
         stage = self.places.work / "stage"
         shutil.rmtree(stage, ignore_errors=True)
         record.collect_stages(pages, stage)
-        write_results_folder(stage, new / "results")
+        from oatmill.gate import read_kinds
+
+        rows = write_results_folder(stage, new / "results")
+        kinds = read_kinds(self.places.work / "results")
+        record.write_disclosure_record(rows, kinds, self.study, new / "results" / "disclosure_record.csv")
         write_notebooks(pages, new / "notebooks")
         known = Fingerprints(self.places.work)
         manifest = record.build_manifest(self.study, actual, pages, self.timings, known)
         write_atomically(new / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+        gate = self.parts.check_publishable or check_publishable
+        gate(new, self.places.work)  # before Sphinx, whose warnings repeat what pages hold
         material = BookMaterial(self.study, pages, capabilities, manifest, stage, self.places.work, pdf)
         self._timed(_("Building the book"), "book", lambda: self.parts.build_book(material, new))
-        gate = self.parts.check_publishable or check_publishable
         self._timed(_("Checking that everything may be published"), "gate", lambda: gate(new, self.places.work))
         let_all_read(new)
 
@@ -204,13 +214,14 @@ def _refuse_failed(pages: Sequence[Page]) -> None:
     )
 
 
-def write_results_folder(stage: Path, target: Path) -> None:
-    """results/: results.csv, and each figure and table as a file of its own."""
+def write_results_folder(stage: Path, target: Path) -> list[dict[str, str]]:
+    """results/: results.csv, and each figure and table as a file of its own; hands back the rows of results.csv."""
     target.mkdir(parents=True)
-    record.write_results(stage, target / "results.csv")
+    rows = record.write_results(stage, target / "results.csv")
     for name in ("figures", "tables"):
         if (stage / name).is_dir():
             shutil.copytree(stage / name, target / name)
+    return rows
 
 
 def write_notebooks(pages: Sequence[Page], target: Path) -> None:
@@ -272,12 +283,14 @@ def pages_changed(old: PlanJson, new: PlanJson, work: Path) -> set[str]:
     return {page for page, results in pages if any(shown_differently(each, before, after) for each in results)}
 
 
-def check_publishable(folder: Path, work: Path) -> None:
-    """The gate, with what this machine knows: identifiers, places, and the kind of each result."""
+def check_publishable(folder: Path, work: Path, rows_again: RowsAgain | None = None) -> None:
+    """The gate, with what this machine knows: identifiers, places, and each Result, released once more."""
     from oatmill import gate
 
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    identifiers = sorted((work / "stations").glob("intake-*/identifiers.txt"))
+    identifiers, unused = (
+        sorted((work / "stations").glob(f"intake-*/{name}.txt")) for name in ("identifiers", "unused_values")
+    )
     if not identifiers and not all(entry["public"] for entry in manifest["inputs"]):
         raise GateRefused(_("The identifiers that must not be published are not at hand, so nothing can be checked."))
     gate.check_publishable(
@@ -286,7 +299,27 @@ def check_publishable(folder: Path, work: Path) -> None:
         private_texts=gate.private_texts(work),
         profile=PROFILES[manifest["disclosure"]["profile"]],
         kinds=gate.read_kinds(work / "results"),
+        rows=(rows_again or released_again)(work, manifest["disclosure"]),
+        unused=unused,
+        meant=[json.dumps(manifest["study"], ensure_ascii=False)],
     )
+
+
+def released_again(work: Path, disclosure: Mapping[str, Any]) -> Rows:
+    """What each Result gives under the profile and the plan, as rows of text; derived ones have no rule of their own."""
+    from oatmill.disclosure import release
+    from oatmill.pages import read_plan, read_results, rows_as_csv
+
+    plan = read_plan(work / "plan.json")
+    lifted = {each["output"]: each["lift"] for each in disclosure["exceptions"]}
+    rows = {}
+    for page, results in read_results(work / "results").items():
+        for result in results:
+            if result.kind != "derived":
+                released = release(result, disclosure["profile"], plan, lifted.get(result.output, ()))
+                text = rows_as_csv(released.frame.assign(page=page, output=result.output))
+                rows[page, result.output] = frozenset(map(tuple, csv.reader(io.StringIO(text))))
+    return rows
 
 
 def chapters_of(study: Study) -> list[Chapter]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from oatmill.disclosure import Released
 from oatmill.errors import DisclosureRefused
-from oatmill.text import _
+from oatmill.text import _, in_html, visible
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,15 @@ def make_table(
     from great_tables import GT, html
 
     shown = [column for column in frame.columns if column != groups]
-    table = GT(frame, id=f"table-{name.replace('_', '-')}", groupname_col=groups)
-    table = table.tab_header(html(f"<span class='oatmill-caption'>{_escape(caption)}</span>"))
-    table = table.cols_label({column: headings.get(column, column) for column in shown})
+    table = GT(frame.map(visible), id=f"table-{name.replace('_', '-')}", groupname_col=groups)
+    table = table.tab_header(html(f"<span class='oatmill-caption'>{in_html(caption)}</span>"))
+    table = table.cols_label({column: html(in_html(headings.get(column, column))) for column in shown})
     table = table.cols_align("right").cols_align("left", columns=[*shown[:1], *prose])
     table = table.tab_options(
         table_font_size="0.9em", table_width="auto", heading_align="left", table_font_names=["inherit"]
     )
     for note in dict.fromkeys([*notes, *(note for each in sources for note in each.notes)]):
-        table = table.tab_source_note(_escape(note))
+        table = table.tab_source_note(html(in_html(note)))
     data = pd.concat([each.frame.assign(output=each.output) for each in sources], ignore_index=True)
     return Table(name, caption, table.as_raw_html(), data)
 
@@ -68,7 +68,3 @@ def make_table(
 def withheld() -> str:
     """What stands in a cell that is not shown."""
     return _("withheld")
-
-
-def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
