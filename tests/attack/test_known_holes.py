@@ -12,6 +12,7 @@ import datetime as dt
 import pandas as pd
 import pytest
 from helpers.attacker import RULES, Narrowed, Settings, attack, read_book
+from helpers.programmes import book_of, random_programme
 from helpers.published import exact_rows, planned, published_rows
 
 from oatmill.cohort import Cohort
@@ -238,3 +239,8 @@ def test_yearly_increments_of_a_growing_programme():
     without, with_plan = holes([*estimate_indicators(own), estimate_flows(own)], "redact7_round5")
     assert without["new 2020"] == (1,)
     assert with_plan == {}
+
+
+def test_a_part_in_a_finer_class_than_its_whole():
+    """The whole is widened, the part is cut to it: the plan must not take what is seen for the part's own class."""
+    assert planned(book_of(random_programme(39)), "redact7_round5").widened

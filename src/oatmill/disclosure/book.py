@@ -125,7 +125,8 @@ def _add_counts(book: Book, result: Result, rounding: Rounding) -> None:
 
 def _cell(key: Key, true: int, seen: float, small: bool, rounding: Rounding) -> Cell:
     if not np.isnan(seen):
-        return Cell(true, *rounding.possible(key, seen))
+        # Not what is seen: a part in a finer class than its whole may have been cut to the whole.
+        return Cell(true, *rounding.possible(key, rounding.count(key, true)))
     if whole_of(key) in rounding.plan.withheld:
         return Cell(true, 0, FAR)
     if np.isnan(rounding.profile.count(true)):
