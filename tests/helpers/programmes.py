@@ -178,8 +178,9 @@ def _quality(given: Programme) -> list[Result]:
 
 
 def _retention(given: Programme) -> list[Result]:
-    wide, narrow = given.definitions, given.definitions.model_copy(
-        update={"gap_days": given.definitions.co_primary_gap_days}
+    wide, narrow = (
+        given.definitions,
+        given.definitions.model_copy(update={"gap_days": given.definitions.co_primary_gap_days}),
     )
     cohort, by_cause, second = (
         build_cohort(_episodes(given, settings), given.people[["client", *COVARIATES]], settings, None, by_cause=cause)

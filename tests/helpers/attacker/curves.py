@@ -170,7 +170,9 @@ def _add_net(book: Reader, curves: Mapping[tuple[str, str, str], Curve], days: l
             book.system.equal([net.on("censored", day)], [whole.on("censored", day), died])
             if known:
                 book.system.at_most([died], _reasons(family, "death", "prison"))
-                book.system.at_most([net.on("left", day)], _reasons(family, "dropout", "administrative", "completed_taper"))
+                book.system.at_most(
+                    [net.on("left", day)], _reasons(family, "dropout", "administrative", "completed_taper")
+                )
 
 
 def _add_fixed(book: Reader, curves: Mapping[tuple[str, str, str], Curve], days: list[int], family: Family) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from helpers.attacker.means import clients_behind_ages
 from helpers.attacker.rounding import ANY, Range, Rule
@@ -135,7 +136,7 @@ def _cohort(book: Reader) -> None:
     for row in steps:
         book.see(row, "estimate", ("step", row["period"]))
         book.see(row, "events", ("left out", row["period"]))
-    for above, row in zip(steps, steps[1:], strict=False):
+    for above, row in pairwise(steps):
         book.system.equal([("step", above["period"])], [("step", row["period"]), ("left out", row["period"])])
     for row in steps[:1] + steps[-1:]:
         book.system.equal([("step", row["period"])], [everybody(row)])
@@ -184,7 +185,7 @@ def _exits(book: Reader) -> None:
     for row in followed:
         everyone = ("n", row["population"].partition(" followed")[0], members(row)[1])
         book.system.derive(("not followed", *members(row)), [everyone], [everybody(row)])
-    for sooner, later in zip(followed, followed[1:], strict=False):
+    for sooner, later in pairwise(followed):
         book.system.derive(("followed between", *members(later)), [everybody(sooner)], [everybody(later)])
         names = [("retained", *members(row), row["day"]) for row in (sooner, later)]
         book.system.derive(("lost between", *members(later)), names[:1], names[1:])

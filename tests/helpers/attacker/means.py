@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-
 from helpers.attacker.rounding import FAR, Range
 
 _MOST = 2000  # larger numbers of clients are not looked for

@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from helpers.attacker.system import Contradiction, Count, System
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
-
-from helpers.attacker.system import Contradiction, Count, System
 
 ENOUGH = 3
 _REACHES = (1, 2, 1, 2, 3)  # how far from the truth other worlds are looked for, round by round
