@@ -1,8 +1,9 @@
 """The long runs: many invented programmes, each held to what must be true of every report.
 
-    python bench/soak.py                     20 programmes, then one report made twice
+    python bench/soak.py                     20 programmes, one report made twice, 10,000 books attacked
     python bench/soak.py --seeds 200 --minutes 60
-    python bench/soak.py --seeds 5 --reports 0
+    python bench/soak.py --seeds 5 --reports 0 --books 0
+    python bench/soak.py --seeds 0 --reports 0 --books 1000
 
 Each kind of run appends one line to bench/soak.csv: date, commit, what, seconds, outcome. The exit code is 1 when
 something did not hold; the line then names the seed, and the same seed gives the same programme again.
@@ -20,6 +21,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,8 +39,12 @@ from oatmill.study import read_study
 from oatmill.survival import aalen_johansen, count_by_day, kaplan_meier
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "tests"))
+from helpers.campaign import Figures, campaign  # noqa: E402
+
 COLUMNS = ("date", "commit", "what", "seconds", "outcome")
 FIRST_SEED = 1
+BOOKS_AT_ONCE = 50
 
 
 class Broken(Exception):
@@ -168,6 +174,25 @@ def soak_programmes(size: argparse.Namespace) -> str:
     return f"ok: {done} programmes"
 
 
+# Disclosure: whole books, attacked by somebody who combines all their numbers
+
+
+def soak_books(size: argparse.Namespace) -> str:
+    """Publish and attack invented programmes, mostly under the default profile, in two processes."""
+    seeds = range(FIRST_SEED, FIRST_SEED + size.books)
+    pieces = [seeds[at : at + BOOKS_AT_ONCE] for at in range(0, len(seeds), BOOKS_AT_ONCE)]
+    with ProcessPoolExecutor(2) as pool:
+        found = list(pool.map(attack_books, pieces))
+    figures = sum(found[1:], start=found[0])
+    return f"FAILED: {figures}; {figures.holes[0]}" if figures.narrowed else f"ok: {figures}"
+
+
+def attack_books(seeds: range) -> Figures:
+    """One piece: each fifth under a profile that hides small counts."""
+    plain = campaign([seed for seed in seeds if seed % 5], "midpoint6", without_plan=True)
+    return plain + campaign([seed for seed in seeds if not seed % 5], "redact7_round5", without_plan=True)
+
+
 # The whole report
 
 
@@ -229,6 +254,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=20, help="programmes to generate (default: 20)")
     parser.add_argument("--minutes", type=float, default=30, help="start no programme after this long (default: 30)")
     parser.add_argument("--reports", type=int, default=1, help="reports to make twice and compare (default: 1)")
+    parser.add_argument("--books", type=int, default=10_000, help="books to publish and attack (default: 10,000)")
     parser.add_argument("--clients", type=int, default=600, help="clients of each programme (default: 600)")
     parser.add_argument("--sites", type=int, default=5, help="sites of each programme (default: 5)")
     parser.add_argument("--years", type=int, default=3, help="years of each programme (default: 3)")
@@ -240,6 +266,8 @@ def main(argv: list[str] | None = None) -> int:
         good &= log_run(f"{size.seeds} programmes of {told}", lambda: soak_programmes(size), size.to)
     if size.reports:
         good &= log_run(f"{size.reports} reports of {told}, twice", lambda: soak_reports(size), size.to)
+    if size.books:
+        good &= log_run(f"{size.books} books attacked", lambda: soak_books(size), size.to)
     return 0 if good else 1
 
 

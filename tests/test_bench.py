@@ -23,7 +23,22 @@ def read(path: Path) -> list[dict[str, str]]:
 
 def test_one_programme_holds_every_invariant(soak, tmp_path):
     log = tmp_path / "soak.csv"
-    words = ["--seeds", "1", "--reports", "0", "--clients", "250", "--sites", "3", "--years", "2", "--to", str(log)]
+    words = [
+        "--seeds",
+        "1",
+        "--reports",
+        "0",
+        "--books",
+        "0",
+        "--clients",
+        "250",
+        "--sites",
+        "3",
+        "--years",
+        "2",
+        "--to",
+        str(log),
+    ]
     assert soak["main"](words) == 0
     (row,) = read(log)
     assert tuple(row) == soak["COLUMNS"]

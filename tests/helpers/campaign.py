@@ -1,0 +1,95 @@
+"""Many programmes, each published and attacked: what the attack suite and the long runs report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+
+from helpers.attacker import RULES, Settings, attack, read_releases
+from helpers.programmes import Programme, book_of, later, random_programme
+from helpers.published import Rows, exact_rows, planned, published_rows, released
+
+from oatmill.disclosure import Plan
+
+
+@dataclass
+class Figures:
+    """What came of a campaign. `recovered`: the same without the plan, by rounding alone."""
+
+    programmes: int = 0
+    at_risk: int = 0
+    narrowed: int = 0
+    recovered: int = 0
+    programmes_recovered: int = 0
+    rows: int = 0
+    coarsened: int = 0
+    withheld: int = 0
+    seconds: float = 0.0
+    holes: list[str] = field(default_factory=list)
+
+    def __add__(self, other: Figures) -> Figures:
+        return Figures(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+
+    def __str__(self) -> str:
+        share = 100 / max(self.rows, 1)
+        return (
+            f"{self.programmes} programmes, {self.at_risk} counts at risk, {self.narrowed} narrowed; "
+            f"{share * self.coarsened:.2f}% of rows coarsened, {share * self.withheld:.2f}% withheld beyond rounding; "
+            f"without the plan {self.recovered} narrowed in {self.programmes_recovered} programmes; "
+            f"{self.seconds / max(self.programmes, 1):.2f} s per book"
+        )
+
+
+def campaign(seeds: Iterable[int], profile: str, releases: int = 1, *, without_plan: bool = False) -> Figures:
+    """Publish and attack one programme per seed, in so many releases."""
+    total = Figures()
+    for seed in seeds:
+        total += _one(seed, profile, releases, without_plan)
+    return total
+
+
+def _one(seed: int, profile: str, releases: int, without_plan: bool) -> Figures:
+    chain = [random_programme(seed)]
+    while len(chain) < releases:
+        chain.append(later(chain[-1], 100_000 * len(chain) + seed))
+    books = [book_of(each) for each in chain]
+    started = time.process_time()
+    shown, plain, last = [], [], None
+    for number, book in enumerate(books):
+        plan = planned(book, profile, last)
+        shown.append(published_rows(book, profile, plan))
+        if number + 1 < releases:
+            last = released(str(number), book, profile, plan, last)
+    seconds = (time.process_time() - started) / releases
+    plain = [published_rows(book, profile, Plan()) for book in books]
+    truth = [exact_rows(book) for book in books]
+    found = _attack(shown, truth, chain, profile)
+    figures = Figures(1, found.at_risk, len(found.narrowed), seconds=seconds)
+    figures.rows = sum(map(len, plain))
+    figures.coarsened = _more(shown, plain, "class of")
+    figures.withheld = _more(shown, plain, "would reveal") - figures.coarsened
+    figures.holes = [f"seed {seed} {profile}: {each.count} {each.true} {each.possible}" for each in found.narrowed]
+    if without_plan:
+        recovered = _attack(plain, truth, chain, profile).narrowed
+        figures.recovered, figures.programmes_recovered = len(recovered), int(bool(recovered))
+    return figures
+
+
+def _attack(books: Sequence[Rows], truth: Sequence[Rows], chain: Sequence[Programme], profile: str):
+    settings = [_settings(each) for each in chain]
+    system, days = read_releases(books, RULES[profile], settings)
+    exact, _ = read_releases(truth, RULES["none"], settings, days)
+    return attack(system, exact.values(), RULES[profile].protected)
+
+
+def _settings(programme: Programme) -> Settings:
+    told = programme.definitions
+    first = max(told.stabilisation_days + 1, told.lag_days + 7)
+    return Settings(told.gap_days, first, told.data_cut, told.follow_up_days)
+
+
+def _more(shown: Sequence[Rows], plain: Sequence[Rows], words: str) -> int:
+    """How many more rows give this reason than by the rules of each result alone."""
+    first, second = (sum(words in row["reason"] for rows in books for row in rows) for books in (shown, plain))
+    return first - second
