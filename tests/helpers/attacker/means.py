@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from helpers.attacker.rounding import FAR, Range
+from helpers.attacker.rounding import Range
 
 _MOST = 2000  # larger numbers of clients are not looked for
 
 
 def clients_behind_ages(mean: Mapping[str, str], sd: Mapping[str, str], low: int, high: int) -> Range:
     """The smallest and the largest number of clients, within these, that would have been published like this."""
-    if high > _MOST:
+    if high > _MOST or not (mean["se"] and sd["se"]):  # without an error the spread says nothing of the number
         return low, high
     told = [float(text) for text in (mean["estimate"], mean["se"], sd["estimate"], sd["se"])]
     possible = [n for n in range(low, high + 1) if _would_show(n, *told)]
@@ -41,14 +41,10 @@ def _has_whole_sum(n: int, mean: float, grid: float) -> bool:
     return bool((np.abs(nearest / n - mean) <= grid / 2 * (1 + 1e-6)).any())
 
 
-def person_days(text: str, low: int, high: int) -> Range:
-    """The client-days behind a published number of person-years over so many clients."""
-    years = float(text)
-    if high >= FAR:
-        return 0, FAR * 400
-    grids = {float(_power(np.array(max(years, 1.0) / n))) for n in (max(low, 1), max(high, 1))}
-    half = max(grid for grid in grids if np.isclose(_to(years, grid), years)) / 2 if grids else 0.5
-    return max(int((years - half) * 365.25), 0), int((years + half) * 365.25) + 1
+def person_days(text: str, longest: int, base: int) -> Range:
+    """The client-days behind a published number of person-years, a multiple of `base` clients for a whole period."""
+    days, half = float(text) * 365.25, base * longest / 2
+    return max(int(days - half) - 1, 0), int(days + half) + 1
 
 
 def _power(size: np.ndarray) -> np.ndarray:

@@ -64,7 +64,9 @@ def _add_time(book: Reader, row: Row, periods: list[str]) -> None:
     names = ("enrolled", "opening", "entered", "left")
     enrolled, opening, entered, left = (("registry", name, "", period) for name in names)
     book.see(row, "n", enrolled)
-    time = book.system.bound(("client-days", period), person_days(row["estimate"], *book.system.bounds[enrolled]))
+    longest = max((each[1] - each[0]).days + 1 for each in map(_limits, periods))
+    within = person_days(row["estimate"], longest, book.rule.base)
+    time = book.system.bound(("client-days", period), within)
     book.system.at_most([time], [enrolled] * days)
     book.system.at_most([*[opening] * days, entered], [time, *[left] * (days - 1)])
 
