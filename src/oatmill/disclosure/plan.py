@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from oatmill.disclosure.keys import Key, whole_of
+from oatmill.disclosure.keys import SIGNED, Key, whole_of
 from oatmill.profiles import Profile
 
 
@@ -66,13 +66,16 @@ class Rounding:
     def count(self, key: Key, true_count: float) -> float:
         """The released value; NaN where it is hidden or withheld."""
         kept = self.plan.kept.get(key)
-        if whole_of(key) in self.plan.withheld:
+        if whole_of(key) in self.plan.withheld or true_count != true_count:
             return float("nan")
         if kept is not None:
             return kept.released
         return self.profile.count(true_count, self.times(key))
 
     def times(self, key: Key) -> int:
+        """How many times as wide as the profile's the class is that the count is shown in, now or when it was new."""
+        if key in self.plan.kept:
+            return self.plan.kept[key].times
         return self.plan.widened.get(whole_of(key), 1)
 
     def possible(self, key: Key, released: float) -> tuple[int, int]:
@@ -82,4 +85,4 @@ class Rounding:
             return self.profile.possible(released, self.times(key))
         low, high = self.profile.possible(kept.released, kept.times)
         least = self.profile.kept_until_moved - 1
-        return max(low - least, 0), high + least
+        return low - least if key[0] in SIGNED else max(low - least, 0), high + least

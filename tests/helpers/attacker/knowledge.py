@@ -66,7 +66,8 @@ class Reader:
             low, high = self.before.seen[count]
             self.kept.add(count)
             self.released[count], self.seen[count] = value, (low, high)
-            return max(low - self.rule.kept + 1, 0), high + self.rule.kept - 1
+            least = min(self.system.bounds.get(count, ANY)[0], 0)  # differences may lie below zero
+            return max(low - self.rule.kept + 1, least), high + self.rule.kept - 1
         within = self.rule.behind(value, self.rule.widths(row["reason"]))
         if column == "events" and row["n"] == row["events"] and row["unit"] == "proportion":
             within = (within[0] if within else 0, ANY[1])  # a part in a wider class than its whole is cut to it
