@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.small_report import exits, put_report
 
 from oatmill import __version__
 from oatmill.cli import main
@@ -146,6 +147,15 @@ def test_init_and_check_as_shown(files, monkeypatch, capsys):
     told = capsys.readouterr().out
     assert "30_retention" in told
     assert "quarantined" in told
+
+
+def test_publish_as_shown(tmp_path, monkeypatch, capsys):
+    put_report(tmp_path, exits(6), changes={"id": "my-study"})
+    monkeypatch.chdir(tmp_path)
+    (line,) = (line for line in commands("README.md") if line.startswith("oatmill publish"))
+    assert main(shlex.split(line)[1:]) == 0
+    assert "Published as 2026-01" in capsys.readouterr().out
+    assert (tmp_path / "work" / "my-study" / "releases" / "2026-01").is_dir()
 
 
 # What else is said

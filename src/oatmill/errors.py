@@ -137,6 +137,12 @@ class ParameterUnknown(OatmillError):
     exit_code = 21
 
 
+class ReleaseRefused(OatmillError):
+    """The report cannot be published under this name: the message says what it does not fit."""
+
+    exit_code = 22
+
+
 class ChapterFailed(OatmillError):
     """A chapter stopped on an error that is not the user's. The other chapters are finished and kept."""
 

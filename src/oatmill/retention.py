@@ -77,16 +77,20 @@ def estimate_retention(
 def estimate_fixed_retention(cohort: Cohort, definitions: Definitions) -> Result:
     """`ret_fixed`: of starters whose day t is on or before A, the share with more than t days in treatment.
 
-    Recent starters leave the denominator, so the denominators fall with t.
+    `period` is the last day on which they can have started, A - t + 1. Recent starters leave the denominator, so the denominators fall with t.
     """
     frame = _enough(cohort.frame)
     rows = []
+    as_of = frame["analysis_day"].unique()
     for t in horizons_within(definitions):
         reachable = frame[frame["analysis_day"] - frame["start_day"] + 1 >= t]
         left = (reachable["event"] > 0) & (reachable["time"] <= t)
         if len(reachable):
             population = f"{cohort.population} followed for {t} days"
-            rows.append({"day": t, "population": population, "n": len(reachable), "events": int((~left).sum())})
+            # Where sites have logs of different lengths there is no one day.
+            started_by = _date(as_of[0] - t + 1) if len(as_of) == 1 else ""
+            row = {"day": t, "population": population, "period": started_by}
+            rows.append(row | {"n": len(reachable), "events": int((~left).sum())})
     if not rows:
         raise NotSupported(_("No starter has been followed to the first horizon."))
     same = {
@@ -148,6 +152,10 @@ def _curve(frame: pd.DataFrame, definitions: Definitions, censored: tuple[int, .
     curve = kaplan_meier_from_counts(*(column[rows] for column in columns))
     curve = curve.rename(columns={"at_risk": "n", "survival": "estimate"})
     return curve.assign(term=np.select([horizon[rows], year[rows]], ["horizon", "year"], ""))
+
+
+def _date(day: int) -> str:
+    return f"{pd.Timestamp(0) + pd.Timedelta(days=int(day)):%Y-%m-%d}"
 
 
 def _enough(frame: pd.DataFrame) -> pd.DataFrame:

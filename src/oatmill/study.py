@@ -24,7 +24,7 @@ from oatmill.text import LANGUAGES, _, visible
 FORMAT = 1
 LARGEST_FILE = 1 << 20  # bytes of a study file
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")  # no file and no file name can hold these
-_WINDOWS_RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{i}" for p in ("com", "lpt") for i in range(1, 10))}
+WINDOWS_RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{i}" for p in ("com", "lpt") for i in range(1, 10))}
 
 
 class _Frozen(BaseModel):
@@ -158,7 +158,7 @@ class Study(_Frozen):
     @field_validator("id")
     @classmethod
     def _no_reserved(cls, value: str) -> str:
-        if value in _WINDOWS_RESERVED:
+        if value in WINDOWS_RESERVED:
             raise ValueError("a name that Windows does not reserve")
         return value
 

@@ -9,9 +9,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from oatmill.disclosure import Officer, Plan, Release, plan_release, release
-from oatmill.disclosure.book import build_book
-from oatmill.disclosure.plan import Rounding
-from oatmill.disclosure.releases import build_release
+from oatmill.disclosure.planning import build_release
 from oatmill.profiles import PROFILES
 from oatmill.results import Result
 
@@ -38,5 +36,4 @@ def planned(results: Sequence[Result], profile: str, last: Release | None = None
 
 def released(name: str, results: Sequence[Result], profile: str, plan: Plan, last: Release | None) -> Release:
     """What `oatmill publish` keeps of a release."""
-    roundings = Officer(PROFILES[profile], {}).roundings(results, plan)
-    return build_release(name, build_book(results, roundings), Rounding(PROFILES[profile], plan), last)
+    return build_release(name, results, Officer(PROFILES[profile], {}), plan, last)

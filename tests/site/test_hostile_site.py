@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
+import re
 import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -17,10 +18,11 @@ from helpers.dummy_study import code, markdown, write_notebook
 from helpers.hostile import BEACON, EVERY, FAMILIES, MARK, SURROGATES
 
 from oatmill.book import build_book
-from oatmill.gate import _PATTERNS
+from oatmill.gate.search import _PATTERNS
+from oatmill.labels import LEVELS, label
 from oatmill.run import Parts, make_report
 from oatmill.run import report as report_module
-from oatmill.text import use_language
+from oatmill.text import use_language, visible
 
 ROOT = Path(__file__).parents[2]
 RUN = f"window.{MARK}=1"

@@ -39,13 +39,13 @@ def run(capsys, *words: object) -> tuple[int, str, str]:
 def test_help_names_every_command_and_every_exit_code(capsys):
     code, out, _err = run(capsys, "--help")
     assert code == 0
-    for name in ("report", "check", "init", "synth", "run"):
+    for name in ("report", "publish", "check", "init", "synth", "run"):
         assert re.search(rf"^    {name} ", out, re.MULTILINE)
     for number, meaning in EXIT_CODES.items():
         assert f"{number}  {meaning}" in out
 
 
-@pytest.mark.parametrize("command", ["report", "check", "init", "synth", "run"])
+@pytest.mark.parametrize("command", ["report", "publish", "check", "init", "synth", "run"])
 def test_every_command_has_help(capsys, command):
     code, out, _err = run(capsys, command, "--help")
     assert code == 0

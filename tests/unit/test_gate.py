@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import base64
 import csv
+import gzip
+import io
 import json
+import os
+import subprocess
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
 
 from oatmill.errors import GateRefused
-from oatmill.gate import Finder, check_publishable, is_distinctive, private_texts, read_kinds
+from oatmill.gate import Finder, check_publishable, content, inflate, is_distinctive, private_texts, read_kinds
 from oatmill.profiles import PROFILES
 
 HEADER = (
@@ -49,19 +54,22 @@ def write_results(folder: Path, *rows: str) -> None:
 def own_rows(folder: Path) -> dict[tuple[str, str], frozenset[tuple[str, ...]]]:
     """The rows that stand in the folder, as if each were what its Result gives."""
     rows: dict[tuple[str, str], set[tuple[str, ...]]] = {}
-    for file in folder.rglob("*.csv"):
-        for line in csv.reader(file.read_text(encoding="utf-8").splitlines()):
-            rows.setdefault((line[0], line[1]), set()).add(tuple(line))
+    for file in [path for path in folder.rglob("*.csv") if path.is_file()]:
+        for line in csv.reader(file.read_text(encoding="utf-8", errors="replace").splitlines()):
+            rows.setdefault(tuple(line[:2]), set()).add(tuple(line))
     return {place: frozenset(found) for place, found in rows.items()}
 
 
-def faults(folder: Path, *identifiers: str, private=(), profile: str = "midpoint6", rows=None) -> list[str]:
-    known = folder.parent / "identifiers.txt"
+def faults(
+    folder: Path, *identifiers: str, private=(), profile: str = "midpoint6", unused=(), meant: str = "", rows=None
+) -> list[str]:
+    known, others = folder.parent / "identifiers.txt", folder.parent / "unused_values.txt"
     known.write_text("\n".join(identifiers) + "\n", encoding="utf-8")
-    options = {"private_texts": private, "profile": PROFILES[profile], "kinds": KINDS}
+    others.write_text("\n".join(unused) + "\n", encoding="utf-8")
+    options = {"private_texts": private, "profile": PROFILES[profile], "kinds": KINDS, "unused": [others]}
     options["rows"] = own_rows(folder) if rows is None else rows
     try:
-        check_publishable(folder, identifiers=[known], **options)
+        check_publishable(folder, identifiers=[known], meant=[meant], **options)
     except GateRefused as error:
         return [fault.text() for fault in error.faults]
     return []
@@ -276,6 +284,210 @@ def test_places_of_this_machine_are_found(report, tmp_path):
     assert "a place or a name of this machine" in faults(report, private=private_texts(tmp_path / "work"))[0]
 
 
+# Spelling
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "&#x0418;&#1074;анов &amp;amp; Co",
+        r"\u0418\u0432\u0430\u043d\u043e\u0432 \u0026 Co",
+        "%D0%98%D0%B2%D0%B0%D0%BD%D0%BE%D0%B2%20%26%20Co",
+        "ИВАНОВ & CO",
+        "Иванов\u00a0& Co",
+        "<b>Ива</b>нов <i>&amp;</i> Co",
+        "Ива\u006eов & Co".replace("n", "н"),
+    ],
+)
+def test_an_identifier_is_found_however_it_is_spelt(report, text):
+    (report / "site" / "30.html").write_text(f"<p>\n{text}</p>", encoding="utf-8")
+    assert faults(report, "Иванов & Co") == ["file site/30.html, line 2: a client identifier"]
+
+
+@pytest.mark.parametrize("coding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_text_in_two_bytes_a_letter_is_read(report, coding):
+    (report / "site" / "data" / "x.txt").write_bytes("Клиент Иванов П., 12".encode(coding))
+    found = faults(report, "Иванов П.")
+    assert found, "either read, or refused as what it does not say it is"
+
+
+@pytest.mark.parametrize("text", ["ивановский", "Заиванов", "иванов2"])
+def test_a_russian_word_that_holds_a_name_is_another_word(report, text):
+    (report / "site" / "30.html").write_text(f"<p>{text}</p>", encoding="utf-8")
+    assert faults(report, "Иванов") == []
+
+
+def test_chinese_has_no_blanks_between_words(report):
+    (report / "site" / "30.html").write_text("<p>客户王小明已离开</p>", encoding="utf-8")
+    assert len(faults(report, "王小明")) == 1
+    assert not is_distinctive("王明")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "20101199012345",
+        "20,101,199,012,345",
+        "20 101 199 012 345",
+        "20101199012345.0",
+        "no. 20101199012345.",
+        "(20101199012345)",
+    ],
+)
+def test_a_long_number_is_found(report, text):
+    (report / "site" / "30.html").write_text(f"<p>{text}</p>", encoding="utf-8")
+    assert faults(report, "20101199012345") == ["file site/30.html, line 1: a client identifier"]
+
+
+@pytest.mark.parametrize("text", ["0.123456789", "123456789.25", "1234567890", "ab123456789", "12,345,678"])
+def test_a_long_number_within_another_is_no_identifier(report, text):
+    (report / "site" / "30.html").write_text(f"<p>{text}</p>", encoding="utf-8")
+    assert faults(report, "123456789", "12345678") == []
+
+
+def test_a_telephone_is_found_as_digits_too(report):
+    (report / "site" / "30.html").write_text("<p>996555123456</p>", encoding="utf-8")
+    assert len(faults(report, "+996 (555) 12-34-56")) == 1
+
+
+# Values of unused columns
+
+
+def test_a_value_of_an_unused_column_is_found_and_the_cure_told(report):
+    (report / "site" / "30.html").write_text("<p>\nZqvakov Xurel</p>", encoding="utf-8")
+    (told,) = faults(report, unused=["Zqvakov Xurel"])
+    assert told.startswith(
+        "file site/30.html, line 2: a value of a column that nothing uses\n  what to do: Take columns"
+    )
+
+
+def test_ordinary_words_and_what_the_study_file_says_are_not_searched_for(report):
+    words = ("methadone", "Retention", "Kaplan", "A. Zqvakov")
+    (report / "site" / "30.html").write_text(f"<p>{' '.join(words)}</p>", encoding="utf-8")
+    assert faults(report, unused=words, meant='"authors": ["A. Zqvakov"]') == []
+
+
+# Inside files
+
+
+def png(*chunks: tuple[bytes, bytes]) -> bytes:
+    whole = [(b"IHDR", bytes(13)), *chunks, (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        len(body).to_bytes(4, "big") + kind + body + bytes(4) for kind, body in whole
+    )
+
+
+HIDDEN = CANARY.encode()
+PACKED = {
+    "tEXt": png((b"tEXt", b"Title\0" + HIDDEN)),
+    "zTXt": png((b"zTXt", b"Title\0\0" + zlib.compress(HIDDEN))),
+    "iTXt": png((b"iTXt", b"Title\0\1\0\0\0" + zlib.compress(HIDDEN))),
+    "iTXt plain": png((b"iTXt", b"Title\0\0\0\0\0" + HIDDEN)),
+    "eXIf": png((b"eXIf", b"II*\0" + HIDDEN)),
+    "after the end": png() + HIDDEN,
+}
+
+
+@pytest.mark.parametrize("kind", PACKED)
+def test_text_beside_the_pixels_of_a_picture_is_found(report, kind):
+    (report / "results" / "figure.png").write_bytes(PACKED[kind])
+    assert faults(report, CANARY) == ["file results/figure.png (beside the pixels), line 1: a client identifier"]
+    page = f'<img src="data:image/png;base64,{base64.b64encode(PACKED[kind]).decode()}">'
+    (report / "results" / "figure.png").unlink()
+    (report / "site" / "30.html").write_text(page, encoding="utf-8")
+    assert "file site/30.html (picture) (beside the pixels), line 1: a client identifier" in faults(report, CANARY)
+
+
+def zipped(name: str, content: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def test_archives_in_archives_and_compressed_lists_are_opened(report):
+    (report / "site" / "data" / "x.zip").write_bytes(zipped("inner.zip", zipped("a.csv", HIDDEN)))
+    (report / "site" / "objects.inv").write_bytes(b"# Sphinx inventory version 2\n" + zlib.compress(HIDDEN))
+    (report / "site" / "y.svg").write_bytes(gzip.compress(b"<!-- " + HIDDEN))
+    places = {text.split(",")[0] for text in faults(report, CANARY) if text.endswith("a client identifier")}
+    assert places == {"file site/data/x.zip: inner.zip: a.csv", "file site/objects.inv", "file site/y.svg (unpacked)"}
+
+
+def test_the_zip_holds_what_stands_beside_it_and_nothing_else(report):
+    page = (report / "site" / "index.html").read_bytes()
+    (report / "site.zip").write_bytes(zipped("site/index.html", page))
+    assert faults(report) == []
+    (report / "site.zip").write_bytes(zipped("site/index.html", page + b" "))
+    assert faults(report) == ["file site.zip: site/index.html: not the same as the file of this name in the report"]
+    (report / "site.zip").write_bytes(zipped("site/other.html", page))
+    assert len(faults(report)) == 1
+
+
+def test_an_archive_that_grows_without_end_is_refused(report, monkeypatch):
+    for module in (inflate, content):
+        monkeypatch.setattr(module, "LARGEST", 1000)
+    (report / "site" / "x.svg").write_bytes(gzip.compress(bytes(10_000)))
+    (report / "site" / "y.zip").write_bytes(zipped("y.csv", bytes(10_000)))
+    assert sum("more is packed into this file" in text for text in faults(report)) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["x.xlsx", "x.parquet", "x.jpg", "x.pkl", ".results.csv.abc", "site/_static/../x.woff", "LICENSE"]
+)
+def test_a_file_that_cannot_be_looked_into_is_refused(report, name):
+    (report / name).write_bytes(b"anything")
+    assert "a file of a kind that the gate cannot look into" in faults(report)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("x.csv", b"\xff\xfa\x00"), ("x.png", b"GIF89a"), ("x.zip", b"PK\x03\x04"), ("x.pdf", b"%PDF-1.4 (LibreOffice)")],
+)
+def test_a_file_that_is_not_what_its_name_says_is_refused(report, name, content):
+    (report / name).write_bytes(content)
+    assert "not what its name says" in faults(report)[0]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+def test_a_link_is_refused(report, tmp_path):
+    (report / "x.csv").symlink_to(tmp_path / "elsewhere.csv")
+    assert "a link to a file elsewhere" in faults(report)[0]
+
+
+@pytest.mark.parametrize("name", [f"results/{CANARY}.csv", f"site/{CANARY}/x.csv"])
+def test_names_of_files_and_folders_are_searched_and_not_repeated(report, name):
+    (report / name).parent.mkdir(exist_ok=True)
+    (report / name).write_text(CANARY, encoding="utf-8")
+    told = faults(report, CANARY)
+    assert told and CANARY not in "".join(told)
+    assert f"file {name.split('/')[0]}: the name of a file in this folder holds a client identifier" in told[0]
+
+
+def test_names_within_an_archive_are_searched(report):
+    (report / "site.zip").write_bytes(zipped(f"site/{CANARY}.html", b"x"))
+    told = faults(report, CANARY)
+    assert told and told[0].startswith("file site.zip: the name") and CANARY not in "".join(told)
+
+
+def test_a_pdf_that_chromium_printed_is_read(report, requires, tmp_path):
+    page = tmp_path / "page.html"
+    words = f"<title>Иванов П.</title><p>{CANARY}<p><a href='https://x.org/AB-12-cd'>x</a><p style='font-size:40px'>客户王小明"
+    page.write_text(f"<meta charset=utf-8>{words}", encoding="utf-8")
+    program = [
+        str(requires("chromium")),
+        "--headless",
+        "--no-sandbox",
+        "--no-pdf-header-footer",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ]
+    target = report / "report.pdf"
+    subprocess.run([*program, f"--print-to-pdf={target}", page.as_uri()], check=True, capture_output=True, timeout=120)
+    assert HIDDEN not in target.read_bytes()
+    assert [text.split(",")[0] for text in faults(report, CANARY)] == ["file report.pdf (page 1)"]
+    for word in ("Иванов П.", "AB-12-cd"):
+        assert {text.split(",")[0] for text in faults(report, word)} == {"file report.pdf (titles and links)"}
+
+
 def test_at_most_twenty_faults_are_told(report):
     write_results(report, *(row("20", "counts", estimate="8") for _ in range(50)))
     assert len(faults(report)) == 20
@@ -286,6 +498,11 @@ def test_at_most_twenty_faults_are_told(report):
     [
         ({"output_type": "display_data", "data": {"text/html": ['<figure class="oatmill-figure">']}}, True),
         ({"output_type": "display_data", "data": {"text/html": ["<table><tr><td>17</td></tr></table>"]}}, False),
+        (
+            {"output_type": "display_data", "data": {"text/html": ['<p class="oatmill-note">'], "text/plain": "17"}},
+            False,
+        ),
+        ({"output_type": "display_data", "data": {"text/html": ['<p class="oatmill-note">'], "image/png": ""}}, False),
         ({"output_type": "execute_result", "data": {"text/plain": ["   client  age"]}}, False),
         ({"output_type": "stream", "name": "stdout", "text": ["0 17 male"]}, False),
     ],

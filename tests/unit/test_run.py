@@ -317,6 +317,13 @@ def test_a_log_names_the_lines_of_oatmill(study, tmp_path):
     assert "at: oatmill/schema.py:" in log
 
 
+def test_a_log_names_only_lines_that_exist_and_no_class_that_was_made_up():
+    from oatmill.run.kernel import frames_of, kind_of
+
+    assert frames_of("oatmill/schema.py:12 and oatmill/KG_2016_0001.py:3") == ("oatmill/schema.py:12",)
+    assert [kind_of(name) for name in ("KeyError", "KG20160001", "Иванов")] == ["KeyError", "Exception", "Exception"]
+
+
 def test_an_error_of_oatmill_refuses_the_page_and_not_the_report(study, tmp_path):
     reason = "from oatmill.errors import NotSupported\nraise NotSupported('Too few clients for a curve.')"
     write_notebook(study / "notebooks", "30_retention", reason, requires=DOSES)
@@ -412,9 +419,12 @@ def test_an_old_report_alone_comes_back(tmp_path):
     assert shown(tmp_path) == "old"
 
 
-def test_a_new_folder_starts_empty(tmp_path):
+def test_a_new_folder_starts_empty_and_closed(tmp_path):
     put(places(tmp_path).new, "half")
-    assert list(start_new(places(tmp_path)).iterdir()) == []
+    new = start_new(places(tmp_path))
+    assert list(new.iterdir()) == []
+    if os.name == "posix":
+        assert new.stat().st_mode & 0o777 == 0o700, "nobody reads what has not passed the gate"
 
 
 @pytest.mark.parametrize("broken", ["build_book", "check_publishable"])

@@ -74,6 +74,8 @@ def finish_site(built: Path, stage: Path, site: Path) -> None:
     shutil.copytree(built, site)
     _prune_mathjax(site / "_static" / "mathjax")
     _escape_headings(site / "searchindex.js")
+    for path in (site / "_static").rglob("*.map"):  # for people who mend the theme; a quarter of the site
+        path.unlink()
     data = site / "data"
     data.mkdir()
     for file in sorted((stage / "tables").glob("*.csv")):

@@ -195,6 +195,7 @@ def provenance_page(manifest: Mapping[str, Any]) -> str:
         [_("Locked environment"), markup.code(code["lock"])],
         [_("Python"), markup.code(manifest["python"])],
         [_("Disclosure profile"), markup.code(profile)],
+        [_("Counts kept from the release"), markup.code(manifest["disclosure"].get("after_release") or "-")],
         [_("Seed"), markup.code(manifest["seed"])],
     ]
     inputs = [

@@ -2,6 +2,7 @@
 
 words       the words of each command, and the help
 commands    report, check, synth, run
+publishing  publish: note, list, withdraw
 proposal    init: from the headers of files to a study.yaml to edit
 """
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import oatmill
-from oatmill.cli import commands, proposal
+from oatmill.cli import commands, proposal, publishing
 from oatmill.errors import EXIT_CODES
 
 _ABOUT = """\
@@ -19,6 +19,7 @@ Start here:
   oatmill init my-study a.csv b.csv    propose a study file for your own tables
   oatmill check my-study               check the tables, and see which chapters they can answer
   oatmill report my-study              make the report: reports/<id>/site/index.html
+  oatmill publish reports/<id> --name 2026-01    when you put it online, so that later reports fit to it
 """
 
 _REPORT = """\
@@ -26,6 +27,14 @@ Check the data, run the notebooks, and build the report. Only what has changed i
 
 reports/<id>/ holds what may be published: site/ (open index.html), site.zip, results/, notebooks/, manifest.json.
 work/<id>/ holds everything else - unreleased results, rejected rows, logs. Never share it.
+"""
+
+_PUBLISH = """\
+Note that a report is published, so that comparing it with later ones reveals nobody. Nothing is sent anywhere.
+
+Run it on the day you put a report online. Its counts are kept in work/<id>/releases/; from then on `oatmill report`
+gives each count the value that readers have already seen until it has moved far enough. A report that was altered
+since it was made, or made without heed to the release before, is refused.
 """
 
 
@@ -39,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"oatmill {oatmill.__version__}")
     kinds = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_add_report, _add_check, _add_init, _add_synth, _add_run):
+    for add in (_add_report, _add_publish, _add_check, _add_init, _add_synth, _add_run):
         add(kinds)
     return parser
 
@@ -78,6 +87,19 @@ def _add_report(kinds: Any) -> None:
     _add_study(parser)
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="notebooks that run at once (default: 2)")
     parser.add_argument("--pdf", action="store_true", help="also print the book as report.pdf (needs Chromium)")
+
+
+def _add_publish(kinds: Any) -> None:
+    parser = _command(kinds, "publish", publishing.publish, _PUBLISH)
+    parser.add_argument("report", type=Path, help="folder of the report (reports/my-study), or the id of its study")
+    act = parser.add_mutually_exclusive_group(required=True)
+    act.add_argument("--name", help="publish under this name, such as 2026-01")
+    act.add_argument("--list", action="store_true", help="show what was published, and when")
+    act.add_argument("--withdraw", metavar="NAME", help="forget the last release, if nobody has seen it")
+    parser.add_argument(
+        "--out", type=Path, default=Path(), metavar="DIR", help="where reports/ and work/ stand (default: here)"
+    )
+    parser.add_argument("--wait", action="store_true", help="wait for a run on the same study instead of refusing")
 
 
 def _add_check(kinds: Any) -> None:

@@ -9,7 +9,8 @@ released   Released: numbers that may be shown
 rules      what each kind of result needs before it may be shown
 book       all counts of a book as a reader sees them, and how they add up
 worlds     which true counts are still possible for somebody who reads everything
-releases   what readers know from the last published release
+releases   published releases: what readers have seen, and what keeps its value
+comparing  what readers know who compare two releases
 planning   the plan, from all Results and the last published release
 """
 
@@ -19,7 +20,7 @@ from collections.abc import Sequence
 
 from oatmill.disclosure.keys import all_keys, whole_of
 from oatmill.disclosure.plan import Plan, Rounding
-from oatmill.disclosure.planning import Officer, plan_release
+from oatmill.disclosure.planning import Officer, build_release, plan_release
 from oatmill.disclosure.released import DOOR, RELEASED_COLUMNS, Released, cell_of
 from oatmill.disclosure.releases import Release
 from oatmill.disclosure.rules import released_frame
@@ -34,6 +35,7 @@ __all__ = [
     "Plan",
     "Release",
     "Released",
+    "build_release",
     "cell_of",
     "plan_release",
     "release",

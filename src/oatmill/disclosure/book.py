@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby, pairwise
 
 import numpy as np
 
-from oatmill.disclosure.keys import Curve, Key, curves_of, key_of, keys_of, whole_of
+from oatmill.disclosure.keys import Curve, Key, curves_of, keys_of, whole_of
 from oatmill.disclosure.plan import Rounding
-from oatmill.disclosure.rules import released_frame, rounded_curve
+from oatmill.disclosure.rules import released_frame
 from oatmill.errors import DisclosureRefused
 from oatmill.results import Result
 from oatmill.text import _
@@ -43,14 +42,28 @@ class Sum:
     def keys(self) -> tuple[Key, ...]:
         return self.left + self.right
 
+    def to_json(self) -> list[list[list[str]]]:
+        return [[[*key] for key in side] for side in (self.left, self.right)]
+
+    @classmethod
+    def from_json(cls, told: Sequence[Sequence[Sequence[str]]]) -> Sum:
+        left, right = (tuple(map(tuple, side)) for side in told)
+        return cls(left, right)
+
 
 @dataclass
 class Book:
-    """Every count of a book, the sums they form, and pairs of which the first is never above the second."""
+    """Every count of a book and what readers know to hold between them.
+
+    Attributes
+    ----------
+    sums : left = right
+    at_most : left <= right
+    """
 
     cells: dict[Key, Cell] = field(default_factory=dict)
     sums: list[Sum] = field(default_factory=list)
-    rising: list[tuple[Key, Key]] = field(default_factory=list)
+    at_most: list[Sum] = field(default_factory=list)
 
     def add(self, key: Key, cell: Cell) -> None:
         """Note a count; seen in several places it is known as well as they tell together."""
@@ -64,19 +77,26 @@ class Book:
         shown = known.shown or cell.shown
         self.cells[key] = Cell(cell.true, max(known.low, cell.low), min(known.high, cell.high), shown)
 
+    def add_rest(self, rest: Key, whole: Iterable[Key], parts: Iterable[Key], most: int = FAR) -> None:
+        """Note a count that nobody printed: what is left of the whole without the parts."""
+        whole, parts = tuple(whole), tuple(parts)
+        true = sum(self.cells[key].true for key in whole) - sum(self.cells[key].true for key in parts)
+        self.add(rest, Cell(true, 0, most, shown=False))
+        self.sums.append(Sum(whole, (*parts, rest)))
+
     def read_again(self, rounding: Rounding) -> Book:
         """The same counts as a reader sees them under another plan."""
         cells = {key: _reread(key, cell, rounding) for key, cell in self.cells.items()}
-        return Book(cells, self.sums, self.rising)
+        return Book(cells, self.sums, self.at_most)
 
 
 def _reread(key: Key, cell: Cell, rounding: Rounding) -> Cell:
     if not cell.shown:
         return cell
-    return Cell(cell.true, *_possible(key, cell.true, rounding))
+    return Cell(cell.true, *possible_at(key, cell.true, rounding))
 
 
-def _possible(key: Key, true: int, rounding: Rounding) -> tuple[int, int]:
+def possible_at(key: Key, true: int, rounding: Rounding) -> tuple[int, int]:
     if whole_of(key) in rounding.plan.withheld:
         return 0, FAR
     return rounding.possible(key, rounding.count(key, true))
@@ -94,13 +114,16 @@ def build_book(results: Iterable[Result], roundings: Mapping[str, Rounding]) -> 
     DisclosureRefused
         where one count has two true values: its two released values would reveal more than either
     """
-    book, curves = Book(), []  # type: Book, list[tuple[Curve, Rounding]]
+    from oatmill.disclosure.curves import add_curves
+    from oatmill.disclosure.implied import add_implied
+
+    book = Book()
+    curves: list[tuple[Curve, Rounding]] = []
     for result in results:
         rounding = roundings[result.output]
         _add_counts(book, result, rounding)
         curves += [(curve, rounding) for curve in curves_of(result)]
-    for _family, members in groupby(sorted(curves, key=_family_of), key=_family_of):
-        _add_curves(book, list(members))
+    add_implied(book, add_curves(book, curves))
     return book
 
 
@@ -125,12 +148,12 @@ def _add_counts(book: Book, result: Result, rounding: Rounding) -> None:
 
 def _cell(key: Key, true: int, seen: float, small: bool, rounding: Rounding) -> Cell:
     if not np.isnan(seen):
-        # Not what is seen: a part in a finer class than its whole may have been cut to the whole.
+        # Not what is seen: a part in a finer class than its whole is cut to the whole.
         return Cell(true, *rounding.possible(key, rounding.count(key, true)))
     if whole_of(key) in rounding.plan.withheld:
         return Cell(true, 0, FAR)
-    if np.isnan(rounding.profile.count(true)):
-        return Cell(true, *rounding.profile.possible(np.nan))
+    if np.isnan(rounding.count(key, true)):
+        return Cell(true, *rounding.possible(key, np.nan))
     return Cell(true, 0, rounding.profile.small_group - 1 if small else FAR, shown=False)
 
 
@@ -138,81 +161,15 @@ def _add_part(book: Book, part: Key, whole: Key, rounding: Rounding) -> None:
     """A part and the rest of its population; the rest is a count as well, though nobody printed it."""
     least = book.cells[whole].low - book.cells[part].high
     if least > rounding.profile.protect_up_to:
-        book.rising.append((part, whole))
+        book.at_most.append(Sum((part,), (whole,)))
         return
-    rest = (f"not {part[0]}", *part[1:])
-    book.add(rest, Cell(book.cells[whole].true - book.cells[part].true, 0, FAR, shown=False))
-    book.sums.append(Sum((whole,), (part, rest)))
-
-
-# Curves: only their first exits are small counts, so only the first days matter.
-
-
-def _family_of(member: tuple[Curve, Rounding]) -> tuple[str, ...]:
-    row = member[0].row
-    return tuple(str(row[name]) for name in ("estimand", "definition", "population", "model"))
-
-
-def _add_curves(book: Book, members: list[tuple[Curve, Rounding]]) -> None:
-    for curve, rounding in members:
-        small = curve.size < rounding.profile.small_group
-        size = np.nan if small else rounding.count(curve.size_key, curve.size)
-        book.add(curve.size_key, _cell(curve.size_key, curve.size, size, small, rounding))
-    known = {curve.size_key: _known_rows(curve, rounding) for curve, rounding in members}
-    for what in ("left", "censored"):
-        days = sorted({day for curve, rounding in members for day in _early_days(curve, what, rounding)})
-        for curve, rounding in members:
-            _add_days(book, curve, what, days, rounding, known[curve.size_key])
-        for day in days:
-            _add_groups(book, [curve for curve, _rounding in members], what, day)
-
-
-def _early_days(curve: Curve, what: str, rounding: Rounding) -> list[int]:
-    """The days on which a curve's count rises while it is small, and the first day after."""
-    count = getattr(curve, what)
-    rises = np.diff(count, prepend=0) > 0
-    early = np.concatenate([[0], count[:-1]]) <= 2 * rounding.profile.protect_up_to
-    return [int(day) for day in curve.frame["day"][rises & early]]
-
-
-def _known_rows(curve: Curve, rounding: Rounding) -> np.ndarray:
-    """Whether a reader sees the curve on the day of each of its rows."""
-    size = rounding.count(curve.size_key, curve.size)
-    if curve.size < rounding.profile.small_group or np.isnan(size):
-        return np.zeros(len(curve.left), bool)
-    return rounded_curve(curve, size, rounding)["known"].to_numpy()
-
-
-def _add_days(book: Book, curve: Curve, what: str, days: list[int], rounding: Rounding, known: np.ndarray) -> None:
-    at = np.searchsorted(curve.frame["day"].to_numpy(), days, side="right") - 1
-    for day, row in zip(days, at, strict=True):
-        key, true = curve.on(what, day), int(getattr(curve, what)[row]) if row >= 0 else 0
-        seen = _possible(key, true, rounding) if known.any() and known[max(row, 0)] else (0, FAR)
-        book.add(key, Cell(true, *seen, shown=seen != (0, FAR)))
-    for before, after in pairwise(days):
-        book.rising.append((curve.on(what, before), curve.on(what, after)))
-    if days:
-        book.rising.append((curve.on(what, days[-1]), curve.size_key))
-
-
-def _add_groups(book: Book, curves: list[Curve], what: str, day: int) -> None:
-    """The curves of a group's levels, and of clients whose level is not known, make up the curve of all."""
-    whole = [curve for curve in curves if curve.size_key == key_of("", curve.row)]
-    groups = sorted({str(curve.row["group"]) for curve in curves} - {""})
-    for group in groups if whole else []:
-        parts = [curve for curve in curves if curve.row["group"] == group]
-        keys = tuple(curve.on(what, day) for curve in parts)
-        total, known = whole[0].on(what, day), sum(book.cells[key].true for key in keys)
-        rest = (f"not known {total[0]}", *total[1:4], group, *total[5:])
-        most = 0 if sum(curve.size for curve in parts) == whole[0].size else FAR
-        book.add(rest, Cell(book.cells[total].true - known, 0, most, shown=False))
-        book.sums.append(Sum((total,), (*keys, rest)))
+    book.add_rest((f"not {part[0]}", *part[1:]), [whole], [part])
 
 
 def touching(book: Book) -> Iterator[set[Key]]:
     """The counts that hang together through sums, one set after another."""
     links: dict[Key, set[Key]] = {}
-    for keys in [*(each.keys for each in book.sums), *book.rising]:
+    for keys in [each.keys for each in (*book.sums, *book.at_most)]:
         for key in keys:
             links.setdefault(key, set()).update(keys)
     seen: set[Key] = set()
@@ -225,3 +182,13 @@ def touching(book: Book) -> Iterator[set[Key]]:
                 todo += fresh
             seen |= group
             yield group
+
+
+def twins(book: Book) -> dict[Key, set[Key]]:
+    """Counts under several keys that are one count: each stands alone on a side of a sum with the next."""
+    found: dict[Key, set[Key]] = {}
+    for left, right in ((each.left, each.right) for each in book.sums):
+        if len(left) == len(right) == 1:
+            group = {left[0], right[0]} | found.get(left[0], set()) | found.get(right[0], set())
+            found.update(dict.fromkeys(group, group))
+    return found

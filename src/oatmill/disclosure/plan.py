@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,9 +13,9 @@ from oatmill.profiles import Profile
 
 @dataclass(frozen=True)
 class Kept:
-    """A released value that a count keeps from an earlier release, and the width of its class."""
+    """A released value that a count keeps from an earlier release (None: hidden), and the width of its class."""
 
-    released: float
+    released: float | None
     times: int = 1
 
 
@@ -26,12 +27,14 @@ class Plan:
     ----------
     widened : counts shown in classes so many times as wide (of a curve: all its counts)
     withheld : counts that are not shown at all
-    kept : counts that keep the released value of the last published release
+    kept : counts that keep the value of an earlier published release
+    after : the published release that the plan heeds
     """
 
     widened: Mapping[Key, int] = field(default_factory=dict)
     withheld: frozenset[Key] = frozenset()
     kept: Mapping[Key, Kept] = field(default_factory=dict)
+    after: str | None = None
 
     def entry(self, key: Key) -> tuple[Any, ...]:
         """What the plan says under one key; two plans that say the same show the same."""
@@ -45,6 +48,7 @@ class Plan:
             "widened": sorted([[*key], times] for key, times in self.widened.items()),
             "withheld": sorted([*key] for key in self.withheld),
             "kept": sorted([[*key], kept.released, kept.times] for key, kept in self.kept.items()),
+            "after": self.after,
         }
 
     @classmethod
@@ -53,6 +57,7 @@ class Plan:
             {tuple(key): times for key, times in told["widened"]},
             frozenset(tuple(key) for key in told["withheld"]),
             {tuple(key): Kept(released, times) for key, released, times in told["kept"]},
+            told.get("after"),
         )
 
 
@@ -64,12 +69,12 @@ class Rounding:
     plan: Plan
 
     def count(self, key: Key, true_count: float) -> float:
-        """The released value; NaN where it is hidden or withheld."""
+        """The released value; NaN where it is hidden or withheld, or where there is no count."""
         kept = self.plan.kept.get(key)
-        if whole_of(key) in self.plan.withheld or true_count != true_count:
-            return float("nan")
+        if math.isnan(true_count) or whole_of(key) in self.plan.withheld:
+            return math.nan
         if kept is not None:
-            return kept.released
+            return math.nan if kept.released is None else kept.released
         return self.profile.count(true_count, self.times(key))
 
     def times(self, key: Key) -> int:
@@ -83,6 +88,7 @@ class Rounding:
         kept = self.plan.kept.get(key)
         if kept is None:
             return self.profile.possible(released, self.times(key))
-        low, high = self.profile.possible(kept.released, kept.times)
+        released = math.nan if kept.released is None else kept.released
+        low, high = self.profile.possible(released, kept.times)
         least = self.profile.kept_until_moved - 1
         return low - least if key[0] in SIGNED else max(low - least, 0), high + least

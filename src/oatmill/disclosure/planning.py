@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from oatmill.disclosure.book import Book, Cell, Sum, build_book
-from oatmill.disclosure.keys import Key, whole_of
+from oatmill.disclosure.book import Book, Cell, build_book, twins
+from oatmill.disclosure.comparing import add_release
+from oatmill.disclosure.keys import Key, curves_of, whole_of
 from oatmill.disclosure.plan import Plan, Rounding
-from oatmill.disclosure.releases import Release, add_release, kept_values
+from oatmill.disclosure.releases import Release, first_plan, keep_later_days, release_of
 from oatmill.disclosure.worlds import known_too_closely
 from oatmill.errors import DisclosureRefused
 from oatmill.profiles import Profile, Threshold
@@ -33,7 +34,7 @@ class Officer:
 def plan_release(results: Sequence[Result], officer: Officer, last: Release | None = None) -> Plan:
     """Decide on the whole book.
 
-    1. Counts that have moved little since the last published release keep their released value.
+    1. Counts that have moved little since an earlier published release are shown as they were in it.
     2. A total that lies so near to the sum of its parts that some true total would give a part away is shown in a
        wider class. The choice is made for all totals of the wider class alike, so that being wider tells nothing.
     3. While any small count is known too closely from everything together, the count whose coarsening costs least
@@ -45,19 +46,30 @@ def plan_release(results: Sequence[Result], officer: Officer, last: Release | No
         where one count has two true values, or no plan is found
     """
     confidential = [result for result in results if not result.public]
+    curves = [curve for result in confidential for curve in curves_of(result)]
     plan = Plan()
     if last is not None:
         book = build_book(confidential, officer.roundings(confidential, plan))
-        plan = Plan(kept=kept_values(book, last, officer.profile))
+        plan = first_plan(book, curves, last, officer.profile)
     for _step in range(_MOST_STEPS):
         book = build_book(confidential, officer.roundings(confidential, plan))
         if last is not None:
             add_release(book, last, plan, officer.profile)
         better = _improved(book, plan, officer.profile)
         if better is None:
-            return plan
+            return keep_later_days(plan, curves, last, officer.profile) if last else plan
         plan = better
     raise DisclosureRefused(_("No way was found to show these results without giving small numbers away."))
+
+
+def build_release(
+    name: str, results: Sequence[Result], officer: Officer, plan: Plan, last: Release | None = None
+) -> Release:
+    """What is published when these Results are shown by this plan."""
+    confidential = [result for result in results if not result.public]
+    roundings = officer.roundings(confidential, plan)
+    curves = [(curve, roundings[result.output]) for result in confidential for curve in curves_of(result)]
+    return release_of(name, build_book(confidential, roundings), curves, Rounding(officer.profile, plan), last)
 
 
 def _improved(book: Book, plan: Plan, profile: Profile) -> Plan | None:
@@ -68,28 +80,28 @@ def _improved(book: Book, plan: Plan, profile: Profile) -> Plan | None:
     close = known_too_closely(book, profile)
     if not close:
         return None
+    before = len(known_too_closely(book, profile, close[0]))
     for candidate in _candidates(book, plan, profile, close[0]):
-        rounding = Rounding(profile, candidate)
-        if len(known_too_closely(book.read_again(rounding), profile)) < len(close):
+        if len(known_too_closely(book.read_again(Rounding(profile, candidate)), profile, close[0])) < before:
             return candidate
-    return next(iter(_withheld(book, plan, close[0])), None) or _give_up()
-
-
-def _give_up() -> Plan:
-    raise DisclosureRefused(_("No way was found to show these results without giving small numbers away."))
+    withheld = next(iter(_withheld(book, plan, close[0])), None)
+    if withheld is None:
+        raise DisclosureRefused(_("No way was found to show these results without giving small numbers away."))
+    return withheld
 
 
 # Step 2
 
 
 def _tight_totals(book: Book, plan: Plan, profile: Profile) -> Iterator[Key]:
+    same = twins(book)
     for each in book.sums:
         total = each.left[0]
         parts = [book.cells[key] for key in each.right]
         if len(each.left) > 1 or len(parts) < 2 or not _may_be_wider(total, book, plan, profile):
             continue
         if any(_is_tight(low, high, parts, profile) for low, high in _siblings(total, book, plan, profile)):
-            yield total
+            yield from {total} | same.get(total, set())
 
 
 def _may_be_wider(key: Key, book: Book, plan: Plan, profile: Profile) -> bool:
@@ -128,28 +140,26 @@ def _is_tight(low: int, high: int, parts: Sequence[Cell], profile: Profile) -> b
 
 def _candidates(book: Book, plan: Plan, profile: Profile, close: Key) -> Iterator[Plan]:
     """Plans with one count near `close` in a wider class, those that lose least first."""
+    same = twins(book)
     for key in sorted(_near(book, close), key=lambda key: (-book.cells[key].true, key)):
         whole = whole_of(key)
         times = plan.widened.get(whole, 1) * 2
         if book.cells[key].shown and times <= profile.widest and key not in plan.kept and whole not in plan.withheld:
-            yield replace(plan, widened={**plan.widened, whole: times})
+            yield replace(plan, widened={**plan.widened, **dict.fromkeys({whole} | same.get(key, set()), times)})
 
 
 def _withheld(book: Book, plan: Plan, close: Key) -> Iterator[Plan]:
     """Plans with one count near `close` withheld: the smallest first, whose loss is the least."""
+    same = twins(book)
     for key in sorted(_near(book, close), key=lambda key: (book.cells[key].true, key)):
         whole = whole_of(key)
         if whole not in plan.withheld and (book.cells[key].shown or key == close):
-            yield replace(plan, withheld=plan.withheld | {whole})
+            yield replace(plan, withheld=plan.withheld | {whole} | same.get(key, set()))
 
 
 def _near(book: Book, key: Key) -> set[Key]:
     """The counts that share a sum with this one, and those that share a sum with them."""
     near = {key}
     for _hop in range(2):
-        near |= {other for each in [*book.sums, *_pairs(book)] if near & set(each.keys) for other in each.keys}
+        near |= {other for each in (*book.sums, *book.at_most) if near & set(each.keys) for other in each.keys}
     return near
-
-
-def _pairs(book: Book) -> list[Sum]:
-    return [Sum((small,), (large,)) for small, large in book.rising]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from oatmill.disclosure.keys import Curve, curves_of, keys_of, whole_of
+from oatmill.disclosure.keys import CUMULATIVE, Curve, curves_of, keys_of, whole_of
 from oatmill.disclosure.plan import Rounding
 from oatmill.disclosure.released import Released
 from oatmill.errors import DisclosureRefused
@@ -55,13 +55,15 @@ def _proportions(result: Result, frame: pd.DataFrame, rounding: Rounding) -> pd.
 
 
 def _means(result: Result, frame: pd.DataFrame, rounding: Rounding) -> pd.DataFrame:
-    """Means of enough clients, no finer than one client could move them."""
+    """Means of enough clients, no finer than one client could move them; sums, no finer than a class of clients."""
     small = frame["n"] < rounding.profile.small_group
     spread = frame["se"] / np.sqrt(frame["n"])
     one_client = spread.where(spread > 0, frame["estimate"].abs().clip(lower=1) / frame["n"])
     frame = _rounded(result, frame, rounding)
     if rounding.profile.rule != "exact":
         grid = _decimal_at_least(one_client)
+        if result.per_client:  # a sum over clients tells their number as closely as a count does
+            grid = np.full(len(frame), rounding.profile.base * result.per_client)
         frame = frame.assign(**{name: _to_grid(frame[name], grid) for name in ("estimate", "lower", "upper", "se")})
     return _withhold(frame, small | frame["n"].isna(), _("group too small"))
 
@@ -116,7 +118,7 @@ def _curve(curve: Curve, frame: pd.DataFrame, rounding: Rounding) -> pd.DataFram
 def rounded_curve(curve: Curve, size: float, rounding: Rounding) -> pd.DataFrame:
     """Released numbers at risk (`n`) and `events` by row of a curve, and whether they may be shown (`known`)."""
     days = curve.frame["day"].to_numpy()
-    left, censored, entered = (_released(curve, what, days, rounding) for what in ("left", "censored", "entered"))
+    left, censored, entered = (_released(curve, what, days, rounding) for what in CUMULATIVE)
     # A hidden number of exits is not "nobody left": nothing is said until it is large enough to be shown.
     hidden = np.isnan(left)
     events = np.diff(np.nan_to_num(left), prepend=0)
@@ -126,6 +128,16 @@ def rounded_curve(curve: Curve, size: float, rounding: Rounding) -> pd.DataFrame
     known = (at_risk >= rounding.profile.curve_at_risk) & ~hidden
     events = np.where(known, np.minimum(events, at_risk), 0)
     return pd.DataFrame({"n": at_risk, "events": events, "known": known})
+
+
+def curve_counts(curve: Curve, rounding: Rounding) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The released cumulative counts of a curve by row, and whether the curve is shown there (a count may be hidden)."""
+    days, size = curve.frame["day"].to_numpy(), rounding.count(curve.size_key, curve.size)
+    seen = np.zeros(len(days), bool)
+    withheld = whole_of(curve.on("left", "")) in rounding.plan.withheld
+    if curve.size >= rounding.profile.small_group and not np.isnan(size) and not withheld:
+        seen = (rounded_curve(curve, size, rounding)["n"] >= rounding.profile.curve_at_risk).to_numpy()
+    return {what: (_released(curve, what, days, rounding), seen) for what in CUMULATIVE}
 
 
 def _released(curve: Curve, what: str, days: np.ndarray, rounding: Rounding) -> np.ndarray:

@@ -22,11 +22,16 @@ _ROUNDS = 3
 _SEED = 1  # only steers the order in which worlds are found
 
 
-def known_too_closely(book: Book, profile: Profile) -> list[Key]:
-    """The counts that may be small and that all published numbers together tell too closely."""
+def known_too_closely(book: Book, profile: Profile, around: Key | None = None) -> list[Key]:
+    """The counts that may be small and that all published numbers together tell too closely.
+
+    `around`: look only at the counts that hang together with this one.
+    """
     alone = {key for key, cell in book.cells.items() if profile.too_close(cell.low, cell.high)}
     found = set(alone)
     for group in touching(book):
+        if around is not None and around not in group:
+            continue
         doubtful = [
             key for key in sorted(group - alone) if profile.is_protected(book.cells[key].low, book.cells[key].high)
         ]
@@ -83,11 +88,10 @@ class Worlds:
         self.low = np.array([cell.low for cell in cells], float)
         self.high = np.array([cell.high for cell in cells], float)
         sums = [each for each in book.sums if each.keys[0] in self.at]
-        rising = [each for each in book.rising if each[0] in self.at]
-        rows = [[(key, 1) for key in each.left] + [(key, -1) for key in each.right] for each in sums]
-        rows += [[(small, 1), (large, -1)] for small, large in rising]
+        at_most = [each for each in book.at_most if each.keys[0] in self.at]
+        rows = [[(key, 1) for key in each.left] + [(key, -1) for key in each.right] for each in (*sums, *at_most)]
         self.matrix = self._matrix(rows)
-        self.row_low = np.concatenate([np.zeros(len(sums)), np.full(len(rising), -2.0 * FAR)])
+        self.row_low = np.concatenate([np.zeros(len(sums)), np.full(len(at_most), -np.inf)])
         self._check(np.array(list(self.true.values()), float), self.low, self.high)
 
     def _matrix(self, rows: Sequence[Sequence[tuple[Key, int]]]) -> csr_array:

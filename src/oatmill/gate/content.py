@@ -25,13 +25,14 @@ from oatmill.text import _
 _TEXTS = frozenset([".html", ".css", ".js", ".svg", ".csv", ".json", ".ipynb", ".txt", ".md"])
 _OTHERS = frozenset([".png", ".pdf", ".zip", ".inv"])
 # What Sphinx and its theme bring along; nothing of a study is ever written there.
-_STATIC_TEXTS = frozenset([".map", ".po"])
+_STATIC_TEXTS = frozenset([".po"])
 _STATIC_OTHERS = frozenset([".mo", ".ico", ".woff", ".woff2", ".ttf"])
 _NAMES = (".buildinfo",)
 _DEEPEST = 5  # archives and pictures within each other
 
 _EMBEDDED = re.compile(rb"data:[\w/.+-]*(?:;[\w.=-]+)*;base64,([A-Za-z0-9+/=]+)")
 _ATTACHED = re.compile(rb'"(?:image|application|audio|video)/[\w.+-]+":\s*"([A-Za-z0-9+/=\\n]{16,})"')
+_COMMENTS = re.compile(rb"(?:#[^\n]*\n)+")
 _BROKEN = (
     zlib.error, zipfile.BadZipFile, struct.error, pdf.Unreadable, UnicodeError, ValueError, KeyError,
     NotImplementedError, RuntimeError,
@@ -47,6 +48,11 @@ class Piece:
     content: bytes = b""
     text: bool = False
     fault: str = ""
+
+    @property
+    def static(self) -> bool:
+        """Whether it belongs to Sphinx and its theme, and is the same for every study."""
+        return "/_static/" in f"/{self.name}"
 
 
 def names_in(folder: Path) -> Iterator[tuple[str, str]]:
@@ -93,7 +99,7 @@ def _file(path: Path, name: str) -> Iterator[Piece]:
 
 def _once(pieces: Iterable[Piece], seen: set[bytes]) -> Iterator[Piece]:
     for piece in pieces:
-        digest = hashlib.sha256(piece.content).digest()
+        digest = hashlib.sha256(piece.content).digest() + bytes([piece.static])
         if piece.fault or digest not in seen:
             seen.add(digest)
             yield piece
@@ -133,15 +139,17 @@ def _inside(name: str, path: PurePosixPath, content: bytes, deep: int) -> Iterat
     elif content.startswith(b"\x1f\x8b"):
         yield from unpack(f"{name} (unpacked)", inflate(content, GZIP), deep, "")
     elif content.startswith(b"%PDF"):
-        yield Piece(name, content)
         yield from (Piece(f"{name} ({place})", text, text=True) for place, text in pdf.texts(content))
     elif content.startswith(b"\x89PNG"):
         yield from (Piece(f"{name} (beside the pixels)", text, text=True) for text in _beside_pixels(content))
     elif path.suffix == ".inv":
-        start = content.find(b"x\xda")  # below four lines that are not compressed
+        head = _COMMENTS.match(content)
+        start = head.end() if head else 0
         yield Piece(name, content[:start] + inflate(content[start:]), text=True)
     elif path.suffix in _STATIC_OTHERS:
         yield Piece(name, content)
+    elif path.suffix in _OTHERS:
+        raise ValueError
     else:
         yield from _text(name, path.suffix, _as_utf8(content), deep)
 

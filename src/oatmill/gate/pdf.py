@@ -45,8 +45,7 @@ def texts(content: bytes) -> Iterator[tuple[str, bytes]]:
     for number, page in enumerate(pages, start=1):
         yield f"page {number}", _text_of(objects[page][1], letters)
     yield "titles and links", _written(objects)
-    others = [body for number, (_head, body) in objects.items() if number not in pages]
-    yield "streams", b"\n".join(others)
+    yield "streams", b"\n".join(body for number, (_head, body) in objects.items() if number not in pages)
 
 
 def _objects(content: bytes) -> Iterator[tuple[int, tuple[bytes, bytes]]]:
@@ -108,8 +107,8 @@ def _text_of(page: bytes, letters: dict[bytes, Letters]) -> bytes:
 
 
 def _written(objects: dict[int, tuple[bytes, bytes]]) -> bytes:
-    """Strings outside of pages: title, links, bookmarks, alternative texts of pictures."""
-    lines = []
+    """What stands outside of pages: title, links, bookmarks, alternative texts of pictures."""
+    lines = [_heads(objects)]
     for word in _WORDS.findall(_heads(objects)):
         raw = bytes.fromhex(word[1:-1].decode("ascii")) if word.startswith(b"<") and len(word) % 2 == 0 else word[1:-1]
         lines.append(raw.decode("utf-16", "ignore").encode() if raw.startswith((b"\xfe\xff", b"\xff\xfe")) else raw)

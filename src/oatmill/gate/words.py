@@ -28,6 +28,11 @@ _COMBINING = re.compile(rb"\xcc[\x80-\xbf]|\xcd[\x80-\xaf]")  # accents that bel
 _FOREIGN = re.compile(rb"[\x80-\xff]+")
 _SIGNS = {b"\\n": b"  ", b"\\r": b"  ", b"\\t": b"  "}  # two blanks: lines are counted in the file as it is
 _DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}([ t][\d:.]+z?)?|\d{1,2}:\d{2}(:\d{2})?|\d{4}-?w\d{2}(-?\d)?")
+_GROUPS = re.compile(  # as in _ESCAPE, the first letter is fixed for the sake of speed
+    rb"[0-9](?<![0-9]{2})(?<![0-9][ ,.][0-9])[0-9]{0,2}([ ,.])[0-9]{3}\1[0-9]{3}(?:\1[0-9]{3})*(?![0-9])"
+)
+_ENDS_IN_NUMBER = re.compile(r"\d[.,]$")
+_BEGINS_WITH_DECIMALS = re.compile(r"[.,](?!0(?!\d))\d")
 _GROUPED = re.compile(r"[-+]?\d{1,3}([ ,.'_]\d{3})+([.,]\d*)?")
 
 
@@ -75,8 +80,19 @@ def _folded(content: bytes) -> bytes:
 
 def normal(text: str) -> str:
     """A word as it is searched for."""
+    if text.isascii() and text.isalnum():
+        return text.lower()
     word = fold(unescape(text.strip().encode())).decode("utf-8", "ignore").strip()
     return word.removesuffix(".0") if word[:-2].isdigit() else word  # a number that pandas took for a float
+
+
+def ungroup(text: bytes) -> bytes:
+    """The text with the digits of long numbers put together, line by line.
+
+    >>> ungroup(b"20,101,199,012,345 or 20 101 199 012 345; 1,000")
+    b'20101199012345 or 20101199012345; 1,000'
+    """
+    return _GROUPS.sub(lambda number: number[0].translate(None, b" ,."), text)
 
 
 # What is worth a search
@@ -89,17 +105,21 @@ def is_distinctive(identifier: str) -> bool:
     [True, True, True, False, False, False]
     """
     text = normal(identifier)
-    if len(text) + sum(map(_is_ideograph, text)) < SHORTEST or _DATE.fullmatch(text):
-        return False
     if text.isdigit():
         return len(text) >= LONG_NUMBER
+    if len(text) + sum(map(_is_ideograph, text)) < SHORTEST or _DATE.fullmatch(text):
+        return False
     if _GROUPED.fullmatch(text):
         return len(_digits(text)) >= LONG_NUMBER
+    return not _is_number(text)
+
+
+def _is_number(text: str) -> bool:
     try:
         float(text)
     except ValueError:
-        return True
-    return False
+        return False
+    return True
 
 
 def _is_ideograph(letter: str) -> bool:
@@ -111,18 +131,18 @@ def _digits(text: str) -> str:
     return "".join(filter(str.isdigit, text))
 
 
-def _forms(word: str) -> Iterator[str]:
-    """A word as it may stand in a page; a long number also in groups, without them, and as pandas writes a float."""
-    text = normal(word)
-    yield text
-    digits = _digits(text)
-    if len(digits) >= LONG_NUMBER and not any(map(str.isalpha, text)):
-        yield from (digits, f"{digits}.0", *(f"{int(digits):,}".replace(",", mark) for mark in ", ."))
+def _forms(words: Iterable[str]) -> Iterator[bytes]:
+    """Distinctive words as they may stand in a page; a telephone or a long number also as digits alone."""
+    for word in filter(is_distinctive, words):
+        text = normal(word)
+        yield text.encode()
+        if not text.isalnum() and len(digits := _digits(text)) >= LONG_NUMBER and not any(map(str.isalpha, text)):
+            yield digits.encode()
 
 
 @dataclass(frozen=True)
 class _Table:
-    """Words by their last six bytes. Words themselves are not kept: 1,000,000 of them take 40 MB."""
+    """Words by their last six bytes. Words themselves are not kept: a million takes 20 MB."""
 
     sieve: np.ndarray  # 2**20 flags: whether some word has a tail of this hash
     tails: np.ndarray  # sorted, with `lengths`: the pairs that occur
@@ -138,14 +158,15 @@ class Finder:
     """
 
     def __init__(self, identifiers: Iterable[str]):
-        words = [form.encode() for name in identifiers if is_distinctive(name) for form in _forms(name)]
-        words = [word for word in words if len(word) >= SHORTEST]
-        pairs = np.array([(int.from_bytes(w[-SHORTEST:], "little"), len(w)) for w in words], np.uint64).reshape(-1, 2)
-        pairs = np.unique(pairs, axis=0)
+        words = [form for form in _forms(identifiers) if len(form) >= SHORTEST]
+        tails = np.fromiter((int.from_bytes(word[-SHORTEST:], "little") for word in words), np.uint64, len(words))
+        lengths = np.fromiter(map(len, words), np.uint64, len(words))
+        pairs = np.unique((tails << np.uint64(16)) | lengths)  # a tail has 48 bits
+        tails = pairs >> np.uint64(16)
         sieve = np.zeros(1 << 20, bool)
-        sieve[_slot(pairs[:, 0])] = True
-        hashes = np.unique(np.array([hash(word) for word in words], np.int64))
-        self._table = _Table(sieve, np.ascontiguousarray(pairs[:, 0]), pairs[:, 1].astype(np.int64), hashes)
+        sieve[_slot(tails)] = True
+        hashes = np.unique(np.fromiter(map(hash, words), np.int64, len(words)))
+        self._table = _Table(sieve, tails, (pairs & np.uint64(0xFFFF)).astype(np.int64), hashes)
 
     def __bool__(self) -> bool:
         return len(self._table.words) > 0
@@ -189,15 +210,14 @@ def _slot(values: np.ndarray) -> np.ndarray:
 
 
 def _alone(text: bytes, start: int, end: int) -> bool:
-    """Whether what stands here is a whole word, and no part of a number with decimals."""
+    """Whether what stands here is a whole word, and no part of a number with decimals other than .0."""
     before = text[max(0, start - 4) : start].decode("utf-8", "ignore")
     after = text[end : end + 4].decode("utf-8", "ignore")
     if _goes_on(before[-1:]) or _goes_on(after[:1]):
         return False
     if not text[start:end].isdigit():
         return True
-    within = before[-1:] in (".", ",") and before[-2:-1].isdigit()
-    return not (within or (after[:1] in (".", ",") and after[1:2].isdigit()))
+    return not (_ENDS_IN_NUMBER.search(before) or _BEGINS_WITH_DECIMALS.match(after))
 
 
 def _goes_on(letter: str) -> bool:

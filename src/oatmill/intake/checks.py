@@ -14,7 +14,7 @@ import duckdb
 
 from oatmill.intake import sql
 from oatmill.intake.cells import can_be_bad
-from oatmill.intake.columns import Layout
+from oatmill.intake.columns import Layout, names_told
 from oatmill.intake.doses import daily_dose, site_from_clients
 from oatmill.intake.rows import UNIQUE, kept, out, reasons
 from oatmill.schema import Column
@@ -195,7 +195,9 @@ def _plausible_rule(column: Column, low: float | None) -> str:
 def _unused(layout: Layout) -> list[Check]:
     if not layout.unused:
         return []
-    rule = _("columns of the file that nothing uses: {names}", names=", ".join(layout.unused))
+    names = names_told(layout.unused)
+    names += ["..."] * (len(names) < len(layout.unused))
+    rule = _("columns of the file that nothing uses: {names}", names=", ".join(names))
     return [Check(layout.table.name, "unused_columns", "warn", rule, len(layout.unused))]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from oatmill.errors import Fault
@@ -16,6 +18,8 @@ ONE_OF: dict[str, tuple[tuple[str, ...], ...]] = {
     "episodes": (("start", "end"), ("days", "ended")),
 }
 _SHOWN = 40  # column names in a message
+_DIGITS = 2  # a name with so many may be a client
+_DATUM = re.compile(r"[\d\s.,:/+-]*\d[\d\s.,:/+-]*")  # a number, a date, a time
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ def _twice(layout: Layout) -> list[Fault]:
 
 
 def _fault(file: DataFile, name: str, what: str, column: str) -> Fault:
-    free = [cell for cell in file.header if cell]
+    free = names_told(file.header)
     close = difflib.get_close_matches(name.lower(), [cell.lower() for cell in free], n=1, cutoff=0.5)
     nearest = next((cell for cell in free if close and cell.lower() == close[0]), None)
     cure = _(
@@ -117,5 +121,24 @@ def _fault(file: DataFile, name: str, what: str, column: str) -> Fault:
 
 
 def _header(file: DataFile) -> str:
-    names = ", ".join(cell for cell in file.header[:_SHOWN] if cell)
-    return _("these columns: {names}", names=names) if names else _("no header")
+    if not any(file.header):
+        return _("no header")
+    names = names_told(file.header)
+    if not names:
+        return _("a first line that looks like data, not like the names of columns")
+    return _("these columns: {names}", names=", ".join(names[:_SHOWN]))
+
+
+def names_told(header: Iterable[str]) -> list[str]:
+    """The column names that a message may repeat.
+
+    A file without a header has data in its first line, and a wide one a client in each column: no name where one
+    of them is a number or a date, and none with two digits or more.
+
+    >>> names_told(["client_id", "date", "hiv2", "KG-0012"]), names_told(["Ivanov", "2016-01-01", "60"])
+    (['client_id', 'date', 'hiv2'], [])
+    """
+    names = [name for name in header if name]
+    if any(_DATUM.fullmatch(name) for name in names):
+        return []
+    return [name for name in names if sum(map(str.isdigit, name)) < _DIGITS]

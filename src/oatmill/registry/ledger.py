@@ -257,7 +257,8 @@ def estimate_registry_person_time(ledger: pd.DataFrame, *, public: bool = False)
     rows["n"] = ledger["opening"] + _sum(ledger, ENTERED)
     rows["population"] = _in_period(rows["period"])
     same = {"estimand": "person_time", "unit": "person-years"}
-    return Result("registry_person_time", "means", rows.assign(**same), public=public)
+    longest = float(ledger["days"].max()) / DAYS_PER_YEAR
+    return Result("registry_person_time", "means", rows.assign(**same), public=public, per_client=longest)
 
 
 def estimate_registry_rates(counts: Shown, person_time: Shown, *, public: bool = False) -> Result:

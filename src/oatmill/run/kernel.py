@@ -31,6 +31,7 @@ from oatmill import errors
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _FRAME = re.compile(r"oatmill[/\\]([\w/\\]+\.py)(?:\x1b\[[0-9;]*m)*:(\d+)")
+_KIND = re.compile(r"[A-Za-z_]{1,40}")
 _REFUSALS = {
     name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.OatmillError)
 }
@@ -171,9 +172,23 @@ def _failure(error: PapermillExecutionError, notebook: Any) -> Failure:
     cells = [cell for cell in notebook.cells if ERROR_MARKER_TAG not in cell.metadata.get("tags", [])]
     written = [cell for cell in cells[: error.cell_index] if not _injected(cell)]
     traceback = "\n".join(error.traceback)
-    frames = tuple(f"oatmill/{name}:{line}" for name, line in _FRAME.findall(traceback))
     plain = _ANSI.sub("", traceback)
-    return Failure(error.ename, error.evalue, len(written) + 1, frames, plain)
+    return Failure(kind_of(error.ename), error.evalue, len(written) + 1, frames_of(traceback), plain)
+
+
+def kind_of(name: str) -> str:
+    """The class of an exception; one that a notebook made up may have anything for its name.
+
+    >>> kind_of("ValueError"), kind_of("KG20160001")
+    ('ValueError', 'Exception')
+    """
+    return name if _KIND.fullmatch(name) else "Exception"
+
+
+def frames_of(traceback: str) -> tuple[str, ...]:
+    """Lines of oatmill in a traceback. Its text holds the message too, so only files that exist are told."""
+    package = Path(errors.__file__).parent
+    return tuple(f"oatmill/{name}:{line}" for name, line in _FRAME.findall(traceback) if (package / name).is_file())
 
 
 def _injected(cell: Any) -> bool:

@@ -18,9 +18,10 @@ from oatmill.run import record
 from oatmill.run.chapters import Capability, Chapter, capabilities_of, columns_of, find_chapters
 from oatmill.run.pages import Page, PlanJson, Setting, restore_results, run_pages
 from oatmill.run.progress import Console
-from oatmill.run.releases import read_last_release
+from oatmill.run.releases import heeded_name, last_mark, read_last_release
+from oatmill.run.seal import is_intact, read_seal, write_seal
 from oatmill.run.switch import Places, finish_switch, let_all_read, locked, remove, start_new, switch
-from oatmill.store import Fingerprints, bundle, hash_file, write_atomically
+from oatmill.store import Fingerprints, bundle, hash_text, write_atomically
 from oatmill.study import Study, read_study
 from oatmill.text import _, number, use_language
 
@@ -113,7 +114,7 @@ class _Work:
     def run(self, workers: int, pdf: bool, debug: bool) -> Report:
         chapters = find_chapters(bundle() / "notebooks", self.study.folder / "notebooks")
         fingerprints = record.input_fingerprints(self.study, self.places.work)
-        key = record.report_key(self.study, fingerprints, chapters, pdf)
+        key = hash_text(record.report_key(self.study, fingerprints, chapters, pdf), last_mark(self.places.work))
         if self._is_made(key):
             self.console.say(_("Nothing has changed since this report was made."))
             return Report(self.places.report, unchanged=True)
@@ -124,19 +125,12 @@ class _Work:
         pages = self._timed(_("Running the notebooks"), "notebooks", lambda: self._notebooks(capabilities, setting))
         _refuse_failed(pages)
         self._publish(actual, capabilities, pages, pdf)
-        write_atomically(self.places.work / "report.json", json.dumps({"key": key, "made": self._mark()}))
+        write_seal(self.places, key)
         return Report(self.places.report, pages, timings=self.timings)
 
     def _is_made(self, key: str) -> bool:
-        file = self.places.work / "report.json"
-        if not (file.is_file() and (self.places.report / "site" / "index.html").is_file()):
-            return False
-        known = json.loads(file.read_text(encoding="utf-8"))
-        return known == {"key": key, "made": self._mark()}
-
-    def _mark(self) -> str:
-        manifest = self.places.report / "manifest.json"
-        return hash_file(manifest) if manifest.is_file() else ""
+        seal = read_seal(self.places)
+        return seal.get("key") == key and is_intact(self.places, seal)
 
     def _timed(self, text: str, name: str, step: Callable[[], Any]) -> Any:
         started = time.monotonic()
@@ -190,6 +184,7 @@ class _Work:
         write_notebooks(pages, new / "notebooks")
         known = Fingerprints(self.places.work)
         manifest = record.build_manifest(self.study, actual, pages, self.timings, known)
+        manifest["disclosure"]["after_release"] = heeded_name(self.places.work)
         write_atomically(new / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
         gate = self.parts.check_publishable or check_publishable
         gate(new, self.places.work)  # before Sphinx, whose warnings repeat what pages hold
@@ -257,7 +252,7 @@ def plan_release(work: Path, study: Study) -> PlanJson:
     if PROFILES[study.disclosure.profile].internal:
         return Plan().to_json()  # an internal report shows exact counts and is never published
     officer = Officer(PROFILES[study.disclosure.profile], study.disclosure.lifted)
-    return plan_book(results, officer, read_last_release(work, study)).to_json()
+    return plan_book(results, officer, read_last_release(work, study.disclosure.profile)).to_json()
 
 
 def _refuse_unknown_exceptions(study: Study, outputs: set[str]) -> None:

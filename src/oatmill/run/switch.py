@@ -82,9 +82,10 @@ def finish_switch(places: Places) -> None:
 
 
 def start_new(places: Places) -> Path:
-    """An empty `.new` folder."""
+    """An empty `.new` folder, which nobody else can read before it has passed the gate."""
     remove(places.new)
     places.new.mkdir(parents=True)
+    places.new.chmod(0o700)
     return places.new
 
 

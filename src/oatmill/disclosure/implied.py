@@ -1,0 +1,176 @@
+"""What readers know between outputs, beyond the sums that each Result declares.
+
+Every statement here follows from the definitions: who has left by a day has left for one of the reasons; who is
+followed for t days and retained has not left by then. A statement is noted only where all its counts are in the book,
+and only when it is true: what is false cannot be known.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+from oatmill.disclosure.book import Book, Sum
+from oatmill.disclosure.curves import Family
+from oatmill.disclosure.keys import Key
+
+_LEAVING = ("dropout", "administrative", "completed_taper")
+_DYING = ("death", "prison")
+_STAYING = ("in_treatment", "transfer_out")
+
+
+def add_implied(book: Book, families: Iterable[Family]) -> None:
+    for family in families:
+        _exits(book, family)
+        _net(book, family)
+        _before_risk(book, family)
+        _fixed(book, family)
+    _followed(book)
+    _ages(book)
+    _tables(book)
+    _programme(book)
+
+
+def _equal(book: Book, left: Sequence[Key], right: Sequence[Key]) -> None:
+    if _known(book, left, right) and _total(book, left) == _total(book, right):
+        book.sums.append(Sum(tuple(left), tuple(right)))
+
+
+def _at_most(book: Book, left: Sequence[Key], right: Sequence[Key]) -> None:
+    if _known(book, left, right) and _total(book, left) <= _total(book, right):
+        book.at_most.append(Sum(tuple(left), tuple(right)))
+
+
+def _known(book: Book, left: Sequence[Key], right: Sequence[Key]) -> bool:
+    return bool(left) and bool(right) and all(key in book.cells for key in (*left, *right))
+
+
+def _total(book: Book, keys: Iterable[Key]) -> int:
+    return sum(book.cells[key].true for key in keys)
+
+
+def _of(what: str, population: str, ends: str, group: str = "", level: str = "") -> Key:
+    return (what, population, ends, "", group, level, "", "", "")
+
+
+def _exit_reasons(family: Family, *reasons: str) -> list[Key]:
+    return [_of("", family.population, family.ends, "exit_reason", reason) for reason in reasons]
+
+
+def _exits(book: Book, family: Family) -> None:
+    """Who has left by a day has left for a reason; whose follow-up has ended was in treatment or moved."""
+    whole = family.whole("ret_km")
+    if whole is None:
+        return
+    for day in family.days:
+        gone, lost = whole.on("left", day), whole.on("censored", day)
+        _at_most(book, [gone], _exit_reasons(family, *_LEAVING, *_DYING))
+        _at_most(book, [lost], _exit_reasons(family, *_STAYING))
+        if day == family.days[-1]:
+            _equal(book, [gone], _exit_reasons(family, *_LEAVING, *_DYING))
+            _equal(book, [lost], _exit_reasons(family, *_STAYING))
+
+
+def _net(book: Book, family: Family) -> None:
+    """Deaths and prison are the difference of the two curves, and censored in one of them."""
+    whole, net = family.whole("ret_km"), family.whole("ret_km_net")
+    if whole is None or net is None:
+        return
+    for day in family.days:
+        died = (f"died {family.ends}", *whole.on("left", day)[1:])
+        book.add_rest(died, [whole.on("left", day)], [net.on("left", day)])
+        _equal(book, [net.on("censored", day)], [whole.on("censored", day), died])
+        _at_most(book, [died], _exit_reasons(family, *_DYING))
+        _at_most(book, [net.on("left", day)], _exit_reasons(family, *_LEAVING))
+
+
+def _before_risk(book: Book, family: Family) -> None:
+    """Who was no longer at risk on the first risk day had left, or was followed for less."""
+    whole = family.whole("ret_km")
+    for key in [key for key in book.cells if key[1:3] == (family.population, family.ends) and key[5] == "left_before"]:
+        if whole and not key[0]:
+            day = int(key[7]) - 1
+            _equal(book, [key], [whole.on("left", day), whole.on("censored", day)])
+
+
+def _fixed(book: Book, family: Family) -> None:
+    """Retained at t, of those followed for t days: neither gone by the day before; and whoever is not, is gone by t."""
+    whole = family.whole("ret_km")
+    for retained in _fixed_shares(book, family):
+        day = int(retained[7])
+        for by, known in ((day - 1, _at_most), (day, _at_least)):
+            if whole:
+                gone = [whole.on("left", by), whole.on("censored", by)]
+                known(book, [*gone, retained], [whole.size_key])
+        started_by = retained[8]
+        if started_by:
+            _late_starters(book, family, retained, dt.date.fromisoformat(started_by))
+
+
+def _at_least(book: Book, left: Sequence[Key], right: Sequence[Key]) -> None:
+    _at_most(book, right, left)
+
+
+def _fixed_shares(book: Book, family: Family) -> list[Key]:
+    population = f"{family.population} followed for "
+    return [
+        key for key in book.cells if key[0] == "retention" and key[1].startswith(population) and key[2] == family.ends
+    ]
+
+
+def _late_starters(book: Book, family: Family, retained: Key, started_by: dt.date) -> None:
+    """Who started too late to be followed for so many days started in the last quarters."""
+    late = _not_followed(_of("", retained[1], retained[2]))
+    quarters = [key for key in book.cells if key[:3] == ("", family.population, family.ends) and "Q" in key[8]]
+    _at_most(book, [key for key in quarters if _quarter(key[8])[0] > started_by], [late])
+    _at_most(book, [late], [key for key in quarters if _quarter(key[8])[1] > started_by])
+
+
+def _quarter(period: str) -> tuple[dt.date, dt.date]:
+    year, quarter = int(period[:4]), int(period[-1])
+    after = dt.date(year + quarter // 4, quarter % 4 * 3 + 1, 1)
+    return dt.date(year, quarter * 3 - 2, 1), after - dt.timedelta(days=1)
+
+
+def _not_followed(followed: Key) -> Key:
+    return ("not followed", *followed[1:])
+
+
+def _followed(book: Book) -> None:
+    """Those followed for t days are some of all."""
+    for key in [key for key in book.cells if not key[0] and " followed for " in key[1] and not any(key[3:])]:
+        everybody = (*key[:1], key[1].partition(" followed for ")[0], *key[2:])
+        if everybody in book.cells:
+            book.add_rest(_not_followed(key), [everybody], [key])
+
+
+def _ages(book: Book) -> None:
+    """Clients whose age is known and clients whose age is missing are all."""
+    for key in [key for key in book.cells if key[1].endswith(" whose age is known") and not key[0]]:
+        population = key[1].removesuffix(" whose age is known")
+        everybody, missing = _of("", population, key[2]), _of("", population, key[2], "age", "missing")
+        _equal(book, [everybody], [key, *([missing] if missing in book.cells else [])])
+
+
+def _tables(book: Book) -> None:
+    """Rows set aside are set aside for one reason each; the rows of the clients table are its clients."""
+    listed = _of("", "clients in the clients table", "")
+    _equal(book, [_of("rows_kept rows", "", "", "table", "clients")], [listed])
+    for key in [key for key in book.cells if key[0] == "rows_quarantined rows"]:
+        _equal(book, [key], [c for c in book.cells if c[0] == "check rows" and c[3] == "quarantine" and c[4] == key[5]])
+    found = {(key[4], key[5]): key for key in book.cells if key[0] == "check rows"}
+    if {("clients", "not_in_doses"), ("doses", "not_in_clients")} <= set(found):
+        without_dose, not_listed = found["clients", "not_in_doses"], found["doses", "not_in_clients"]
+        _at_most(book, [_of("", "clients with a dose", ""), without_dose], [listed, not_listed])
+
+
+def _programme(book: Book) -> None:
+    """A programme's yearly indicators are the counts of its flows; who closes a year has been enrolled."""
+    own = {"clients_cumulative": ("ever", "ever_before"), "clients_year_end": ("closing", "opening")}
+    for key in [key for key in book.cells if key[0] == "indicator" and key[5] in own]:
+        now, next_year = own[key[5]]
+        _equal(book, [key], [(now, *key[1:4], "", "", *key[6:])])
+        _equal(book, [key], [(next_year, *key[1:4], "", "", *key[6:8], str(int(key[8]) + 1))])
+        _equal(book, [key], [_of("", f"{key[1]} at the end of {key[8]}", key[2])])
+    for key in [key for key in book.cells if key[0] == "closing" and key[8]]:
+        _at_most(book, [key], [("ever", *key[1:])])
