@@ -6,10 +6,11 @@ rounded standard deviation and the rounded standard error each say something abo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
-from helpers.attacker.rounding import FAR, Range
+from helpers.attacker.rounding import Range
 
 _MOST = 2000  # larger numbers of clients are not looked for
 
@@ -41,14 +42,11 @@ def _has_whole_sum(n: int, mean: float, grid: float) -> bool:
     return bool((np.abs(nearest / n - mean) <= grid / 2 * (1 + 1e-6)).any())
 
 
-def person_days(text: str, low: int, high: int) -> Range:
-    """The client-days behind a published number of person-years over so many clients."""
-    years = float(text)
-    if high >= FAR:
-        return 0, FAR * 400
-    grids = {float(_power(np.array(max(years, 1.0) / n))) for n in (max(low, 1), max(high, 1))}
-    half = max(grid for grid in grids if np.isclose(_to(years, grid), years)) / 2 if grids else 0.5
-    return max(int((years - half) * 365.25), 0), int((years + half) * 365.25) + 1
+def person_days(text: str, longest: int, base: int) -> Range:
+    """The client-days behind published person-years: they are no finer than a class of clients in the longest period."""
+    half = base * longest / 2
+    days = float(text) * 365.25
+    return max(math.ceil(days - half - 1e-3), 0), math.floor(days + half + 1e-3)
 
 
 def _power(size: np.ndarray) -> np.ndarray:
