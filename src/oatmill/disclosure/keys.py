@@ -21,6 +21,7 @@ Key = tuple[str, ...]
 KEY = ("what", "population", "ends", "model", "group", "level", "term", "day", "period")
 _PART = KEY[3:]
 _MEMBERS = ("clients", "starters", "share")  # estimands that count members of a population, nothing else
+SIGNED = ("residual", "carried", "net_exits")  # differences, which may lie below zero
 CUMULATIVE = ("left", "censored", "entered")
 CURVE_KEYS = ("estimand", "definition", "population", "model", "group", "level", "unit")
 

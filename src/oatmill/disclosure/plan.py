@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from oatmill.disclosure.keys import Key, whole_of
+from oatmill.disclosure.keys import SIGNED, Key, whole_of
 from oatmill.profiles import Profile
 
 
@@ -78,6 +78,9 @@ class Rounding:
         return self.profile.count(true_count, self.times(key))
 
     def times(self, key: Key) -> int:
+        """How many times as wide as the profile's the class is that the count is shown in, now or when it was new."""
+        if key in self.plan.kept:
+            return self.plan.kept[key].times
         return self.plan.widened.get(whole_of(key), 1)
 
     def possible(self, key: Key, released: float) -> tuple[int, int]:
@@ -88,4 +91,4 @@ class Rounding:
         released = math.nan if kept.released is None else kept.released
         low, high = self.profile.possible(released, kept.times)
         least = self.profile.kept_until_moved - 1
-        return max(low - least, 0), high + least
+        return low - least if key[0] in SIGNED else max(low - least, 0), high + least

@@ -62,9 +62,9 @@ class Curve:
         if day > self.last:
             return ANY
         value, rule = _step(self.steps, day), book.rule
-        if value == 0 and day < min(self.steps):
-            hidden = any(silent <= day for silent in self.silent)
-            within = (int(hidden), rule.hidden) if rule.hidden else (0, 0)
+        if value == 0 and rule.hidden and day not in self.steps:  # a hidden number of exits shows no row
+            last_zero = max((at for at in self.steps if at <= day), default=-1)
+            within = (int(any(last_zero < silent <= day for silent in self.silent)), rule.hidden)
         else:
             within = rule.behind(value, rule.widths(self.rows[0]["reason"])) or ANY
         return self._loose(within, book)

@@ -43,6 +43,7 @@ class Reader:
     released: dict[Count, int] = field(default_factory=dict)
     seen: dict[Count, Range] = field(default_factory=dict)
     kept: set[Count] = field(default_factory=set)
+    hidden: set[Count] = field(default_factory=set)
     days: dict = field(default_factory=dict)
 
     def output(self, *names: str) -> list[Row]:
@@ -54,19 +55,27 @@ class Reader:
         if shown and text:
             return self.system.bound(count, self._shown(row, column, count, round(float(text))))
         if shown and self.rule.hidden:
-            return self.system.bound(count, (1, self.rule.hidden))
+            return self.system.bound(count, self._hidden(count, 1))
         if "behind it" in row["reason"] and column == "n":
             return self.system.bound(count, (1, self.rule.small_group - 1))
         if "count too small" in row["reason"] and column == ("events" if row["unit"] == "proportion" else "estimate"):
-            return self.system.bound(count, (0 if column == "events" else 1, self.rule.hidden))
+            return self.system.bound(count, self._hidden(count, 0 if column == "events" else 1))
         return self.system.bound(count)
+
+    def _hidden(self, count: Count, least: int) -> Range:
+        """A hidden count is a small one, or has not moved far since it was."""
+        self.hidden.add(count)
+        if self.before and count in self.before.hidden:
+            return 0, self.rule.hidden + self.rule.kept - 1
+        return least, self.rule.hidden
 
     def _shown(self, row: Row, column: str, count: Count, value: int) -> Range:
         if self.before and self.before.released.get(count) == value:
             low, high = self.before.seen[count]
             self.kept.add(count)
             self.released[count], self.seen[count] = value, (low, high)
-            return max(low - self.rule.kept + 1, 0), high + self.rule.kept - 1
+            least = min(self.system.bounds.get(count, ANY)[0], 0)  # differences may lie below zero
+            return max(low - self.rule.kept + 1, least), high + self.rule.kept - 1
         within = self.rule.behind(value, self.rule.widths(row["reason"]))
         if column == "events" and row["n"] == row["events"] and row["unit"] == "proportion":
             within = (within[0] if within else 0, ANY[1])  # a part in a wider class than its whole is cut to it

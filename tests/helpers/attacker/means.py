@@ -6,6 +6,7 @@ rounded standard deviation and the rounded standard error each say something abo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -42,9 +43,10 @@ def _has_whole_sum(n: int, mean: float, grid: float) -> bool:
 
 
 def person_days(text: str, longest: int, base: int) -> Range:
-    """The client-days behind a published number of person-years, a multiple of `base` clients for a whole period."""
-    days, half = float(text) * 365.25, base * longest / 2
-    return max(int(days - half) - 1, 0), int(days + half) + 1
+    """The client-days behind published person-years: they are no finer than a class of clients in the longest period."""
+    half = base * longest / 2
+    days = float(text) * 365.25
+    return max(math.ceil(days - half - 1e-3), 0), math.floor(days + half + 1e-3)
 
 
 def _power(size: np.ndarray) -> np.ndarray:

@@ -55,27 +55,23 @@ def _add_period(book: Reader, period: str, found: set[Count]) -> None:
 def _add_time(book: Reader, row: Row, periods: list[str]) -> None:
     """Who is enrolled throughout gives every day of the period, who comes or goes at least one of them."""
     period = row["period"]
-    first, last = _limits(period)
-    if period == periods[-1]:
-        if book.settings.data_cut is None:
-            return
-        last = min(last, book.settings.data_cut)
-    days = (last - first).days + 1
+    if book.settings.data_cut is None:
+        return
+    lengths = {each: _days(each, book.settings.data_cut) for each in periods}
+    days, longest = lengths[period], max(lengths.values())
     names = ("enrolled", "opening", "entered", "left")
     enrolled, opening, entered, left = (("registry", name, "", period) for name in names)
     book.see(row, "n", enrolled)
-    longest = max((each[1] - each[0]).days + 1 for each in map(_limits, periods))
-    within = person_days(row["estimate"], longest, book.rule.base)
-    time = book.system.bound(("client-days", period), within)
+    time = book.system.bound(("client-days", period), person_days(row["estimate"], longest, book.rule.base))
     book.system.at_most([time], [enrolled] * days)
     book.system.at_most([*[opening] * days, entered], [time, *[left] * (days - 1)])
 
 
-def _limits(period: str) -> tuple[dt.date, dt.date]:
+def _days(period: str, cut: dt.date) -> int:
+    """The length of a year or month; the last one stops at the data cut."""
     year, month = int(period[:4]), int(period[5:] or 0)
-    first = dt.date(year, month or 1, 1)
     after = dt.date(year + (month in (0, 12)), month % 12 + 1, 1)
-    return first, after - dt.timedelta(days=1)
+    return (min(after - dt.timedelta(days=1), cut) - dt.date(year, month or 1, 1)).days + 1
 
 
 def read_programme(book: Reader) -> None:

@@ -23,15 +23,17 @@ def read_releases(
         anchors = {count: _anchor(system, count, str(number), reader, anchors) for count in reader.released}
     for number in range(1, len(readers)):
         for count in readers[number].system.bounds:
-            if count in readers[number - 1].system.bounds and count not in reader.system.derived:
+            if count in readers[number - 1].system.bounds and count not in readers[number].system.derived:
                 _add_moves(system, count, str(number - 1), str(number))
     return system, days
 
 
 def _all_days(books: Sequence[Sequence[Row]], rule: Rule, settings: Sequence[Settings]) -> dict:
     found: dict = {}
+    reader = None
     for rows, how in zip(books, settings, strict=True):
-        for family, days in read_book(rows, rule, how).days.items():
+        reader = read_book(rows, rule, how, before=reader)
+        for family, days in reader.days.items():
             found[family] = sorted({*found.get(family, ()), *days})
     return found
 
