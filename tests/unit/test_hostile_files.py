@@ -203,6 +203,7 @@ def test_text_of_a_file_writes_nothing_elsewhere(tmp_path):
         "work",
         "rejected",
         "identifiers.txt",
+        "unused_values.txt",
     }
 
 
