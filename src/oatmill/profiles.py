@@ -79,8 +79,8 @@ class Profile:
         return self.is_protected(low, high) and high - low + 1 < self.possible_values
 
     def is_protected(self, low: int, high: int) -> bool:
-        """Whether a count between these values may be a small one."""
-        return low <= self.protect_up_to and high >= 1
+        """Whether a count between these values, or how far one has moved, may be a small one."""
+        return low <= self.protect_up_to and high >= -self.protect_up_to and (low, high) != (0, 0)
 
     def without(self, *thresholds: Threshold) -> Profile:
         """The profile with these thresholds lifted: what a named officer has agreed to for one output."""

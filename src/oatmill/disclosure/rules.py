@@ -55,16 +55,19 @@ def _proportions(result: Result, frame: pd.DataFrame, rounding: Rounding) -> pd.
 
 
 def _means(result: Result, frame: pd.DataFrame, rounding: Rounding) -> pd.DataFrame:
-    """Means of enough clients, no finer than one client could move them; sums, no finer than a class of clients."""
+    """Means of enough clients, no finer than one client could move them; sums, no finer than a class of clients.
+
+    Their errors and limits are left out: with the spread they would tell the number of clients.
+    """
     small = frame["n"] < rounding.profile.small_group
-    spread = frame["se"] / np.sqrt(frame["n"])
-    one_client = spread.where(spread > 0, frame["estimate"].abs().clip(lower=1) / frame["n"])
+    spread = frame["se"] * np.sqrt(frame["n"])
     frame = _rounded(result, frame, rounding)
     if rounding.profile.rule != "exact":
+        one_client = spread.where(spread > 0, frame["estimate"].abs().clip(lower=1)) / frame["n"]
         grid = _decimal_at_least(one_client)
         if result.per_client:  # a sum over clients tells their number as closely as a count does
             grid = np.full(len(frame), rounding.profile.base * result.per_client)
-        frame = frame.assign(**{name: _to_grid(frame[name], grid) for name in ("estimate", "lower", "upper", "se")})
+        frame = frame.assign(estimate=_to_grid(frame["estimate"], grid), lower=np.nan, upper=np.nan, se=np.nan)
     return _withhold(frame, small | frame["n"].isna(), _("group too small"))
 
 

@@ -1,9 +1,9 @@
 """Which true counts are still possible for somebody who reads everything and does the sums.
 
-A world is one whole number for every count, within what each released number allows, with all sums right. A count
-is too close when the worlds agree on it to within fewer than `possible_values` values. Each solution of the integer
-programme is one world and gives every count one value, so a handful of solutions settles most counts at once; for
-the rest the smallest and the largest value are found, and then the values between.
+A world is one whole number for every count, within what each released number allows, with all sums right. A small
+count is known too closely when the worlds agree on it to within fewer than `possible_values` values. The truth is one
+world. Each solution of the integer programme is another and gives every count one value, so a handful of worlds near
+the truth settles most counts at once; for the rest the smallest and the largest value are found, then those between.
 """
 
 from __future__ import annotations
@@ -12,143 +12,105 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csr_array, eye_array, hstack, vstack
+from scipy.sparse import csr_array
 
-from oatmill.disclosure.book import FAR, Book, touching
+from oatmill.disclosure.book import Book, touching
 from oatmill.disclosure.keys import Key
 from oatmill.profiles import Profile
 
-_ROUNDS = 3
+_REACHES = (1, 2, 1, 2, 3)  # how far from the truth other worlds are looked for, one after another
 _SEED = 1  # only steers the order in which worlds are found
+_IMPOSSIBLE = 2  # the solver's word for it
 
 
 def known_too_closely(book: Book, profile: Profile, around: Key | None = None) -> list[Key]:
-    """The counts that may be small and that all published numbers together tell too closely.
+    """The small counts that all published numbers together tell too closely.
 
     `around`: look only at the counts that hang together with this one.
     """
-    alone = {key for key, cell in book.cells.items() if profile.too_close(cell.low, cell.high)}
-    found = set(alone)
+    small = {key for key, cell in book.cells.items() if profile.is_protected(cell.true, cell.true)}
+    found = {key for key in small if profile.too_close(book.cells[key].low, book.cells[key].high)}
     for group in touching(book):
-        if around is not None and around not in group:
-            continue
-        doubtful = [
-            key for key in sorted(group - alone) if profile.is_protected(book.cells[key].low, book.cells[key].high)
-        ]
-        if doubtful:
-            found |= _too_close_among(doubtful, Worlds(book, sorted(group)), profile)
+        doubtful = sorted((group & small) - found)
+        if doubtful and (around is None or around in group):
+            found |= _too_close_among(doubtful, Worlds(book, sorted(group)), profile.possible_values)
     return sorted(found)
 
 
-def _too_close_among(doubtful: Sequence[Key], worlds: Worlds, profile: Profile) -> set[Key]:
+def _too_close_among(doubtful: Sequence[Key], worlds: Worlds, enough: int) -> set[Key]:
     values = {key: {worlds.true[key]} for key in doubtful}
     random = np.random.default_rng(_SEED)
-    for _round in range(_ROUNDS):
-        open_keys = [key for key in doubtful if len(values[key]) < profile.possible_values]
-        if not open_keys:
-            return set()
-        weights = {
-            key: float(sign) for key, sign in zip(open_keys, random.choice([-1, 1], len(open_keys)), strict=True)
-        }
-        opposite = {key: -weight for key, weight in weights.items()}
-        for world in (worlds.least(weights), worlds.least(opposite)):
-            _note(values, world, open_keys)
-        between = {key: min(values[key]) + 1 for key in open_keys}
-        _note(values, worlds.nearest(between), open_keys)
-    left = [key for key in doubtful if len(values[key]) < profile.possible_values]
-    return {key for key in left if not _has_enough(key, values[key], worlds, profile)}
+    for reach in _REACHES:
+        few = [key for key in doubtful if len(values[key]) < enough]
+        pull = random.choice([-1.0, 1.0], len(few)) * random.uniform(0.5, 1, len(few))
+        for weights in (pull, -pull) if few else ():
+            world = worlds.near_truth(dict(zip(few, weights, strict=True)), reach)
+            for key in few:
+                values[key].add(world[key])
+    return {key for key in doubtful if len(values[key]) < enough and not _has(enough, key, values[key], worlds)}
 
 
-def _note(values: Mapping[Key, set[int]], world: Mapping[Key, int], keys: Sequence[Key]) -> None:
-    for key in keys:
-        values[key].add(world[key])
-
-
-def _has_enough(key: Key, values: set[int], worlds: Worlds, profile: Profile) -> bool:
-    low, high = worlds.least({key: 1.0})[key], worlds.least({key: -1.0})[key]
-    if not profile.is_protected(low, high):
-        return True
+def _has(enough: int, key: Key, values: set[int], worlds: Worlds) -> bool:
+    """Whether a count has enough possible values, of which some are known."""
+    low, high = (worlds.least({key: sign}, {key: max(values) + 2 * enough})[key] for sign in (1.0, -1.0))
     values |= {low, high}
     for between in range(low + 1, high):
-        if len(values) >= profile.possible_values:
-            break
-        if between not in values and worlds.has(key, between):
+        if len(values) < enough and worlds.allows(key, between):
             values.add(between)
-    return len(values) >= profile.possible_values
+    return len(values) >= enough
 
 
 class Worlds:
     """The worlds of some counts that hang together."""
 
     def __init__(self, book: Book, keys: Sequence[Key]):
-        self.keys = list(keys)
-        self.at = {key: place for place, key in enumerate(self.keys)}
-        cells = [book.cells[key] for key in self.keys]
-        self.true = {key: cell.true for key, cell in zip(self.keys, cells, strict=True)}
+        self.at = {key: place for place, key in enumerate(keys)}
+        cells = [book.cells[key] for key in keys]
+        self.true = {key: cell.true for key, cell in zip(keys, cells, strict=True)}
         self.low = np.array([cell.low for cell in cells], float)
         self.high = np.array([cell.high for cell in cells], float)
-        sums = [each for each in book.sums if each.keys[0] in self.at]
-        at_most = [each for each in book.at_most if each.keys[0] in self.at]
+        sums, at_most = ([each for each in known if each.keys[0] in self.at] for known in (book.sums, book.at_most))
         rows = [[(key, 1) for key in each.left] + [(key, -1) for key in each.right] for each in (*sums, *at_most)]
-        self.matrix = self._matrix(rows)
+        entries = [(line, self.at[key], sign) for line, row in enumerate(rows) for key, sign in row]
+        line, column, sign = (np.array(each) for each in zip(*entries, strict=True))
+        self.matrix = csr_array((sign.astype(float), (line, column)), shape=(len(rows), len(keys)))
         self.row_low = np.concatenate([np.zeros(len(sums)), np.full(len(at_most), -np.inf)])
         self._check(np.array(list(self.true.values()), float), self.low, self.high)
 
-    def _matrix(self, rows: Sequence[Sequence[tuple[Key, int]]]) -> csr_array:
-        entries = [(line, self.at[key], sign) for line, row in enumerate(rows) for key, sign in row]
-        line, column, sign = (np.array(each) for each in zip(*entries, strict=True))
-        return csr_array((sign.astype(float), (line, column)), shape=(len(rows), len(self.keys)))
+    def near_truth(self, weights: Mapping[Key, float], reach: int) -> dict[Key, int]:
+        """A world with the smallest weighted sum of these counts, each of them within `reach` of its true value."""
+        low, high = self.low.copy(), self.high.copy()
+        for key in weights:
+            place = self.at[key]
+            low[place] = max(low[place], self.true[key] - reach)
+            high[place] = min(high[place], self.true[key] + reach)
+        return self._named(self._solve(weights, low, high))
 
-    def least(self, weights: Mapping[Key, float]) -> dict[Key, int]:
-        """A world with the smallest weighted sum of counts."""
-        cost = np.zeros(len(self.keys))
-        for key, weight in weights.items():
-            cost[self.at[key]] = weight
-        return self._named(self._solve(cost, self.matrix, self.row_low, self.low, self.high))
+    def least(self, weights: Mapping[Key, float], most: Mapping[Key, int] | None = None) -> dict[Key, int]:
+        """A world with the smallest weighted sum of counts, none above its `most`."""
+        high = self.high.copy()
+        for key, value in (most or {}).items():
+            high[self.at[key]] = min(high[self.at[key]], value)
+        return self._named(self._solve(weights, self.low, high))
 
-    def nearest(self, targets: Mapping[Key, float]) -> dict[Key, int]:
-        """A world with these counts near these values: one distance per count, at least the difference either way."""
-        places = [self.at[key] for key in targets]
-        picked = eye_array(len(self.keys), format="csr")[places]
-        one, values = eye_array(len(places)), np.array(list(targets.values()))
-        matrix = vstack(
-            [
-                hstack([self.matrix, csr_array((self.matrix.shape[0], len(places)))]),
-                hstack([-picked, one]),
-                hstack([picked, one]),
-            ]
-        )
-        cost = np.concatenate([np.zeros(len(self.keys)), np.ones(len(places))])
-        low = np.concatenate([self.low, np.zeros(len(places))])
-        high = np.concatenate([self.high, np.full(len(places), 2.0 * FAR)])
-        row_low = np.concatenate([self.row_low, -values, values])
-        row_high = np.concatenate([np.zeros(len(self.row_low)), np.full(2 * len(places), np.inf)])
-        return self._named(self._solve(cost, matrix, row_low, low, high, row_high))
-
-    def has(self, key: Key, value: int) -> bool:
+    def allows(self, key: Key, value: int) -> bool:
         """Whether there is a world in which the count has this value."""
         low, high = self.low.copy(), self.high.copy()
         low[self.at[key]] = high[self.at[key]] = value
-        return self._solve(np.zeros(len(self.keys)), self.matrix, self.row_low, low, high) is not None
+        return self._solve({}, low, high) is not None
 
-    def _solve(
-        self,
-        cost: np.ndarray,
-        matrix: csr_array,
-        row_low: np.ndarray,
-        low: np.ndarray,
-        high: np.ndarray,
-        row_high: np.ndarray | float = 0.0,
-    ) -> np.ndarray | None:
-        whole = np.concatenate([np.ones(len(self.keys)), np.zeros(len(cost) - len(self.keys))])
-        rows = LinearConstraint(matrix, row_low, row_high)
-        found = milp(cost, integrality=whole, bounds=Bounds(low, high), constraints=rows)
+    def _solve(self, weights: Mapping[Key, float], low: np.ndarray, high: np.ndarray) -> np.ndarray | None:
+        cost = np.zeros(len(self.at))
+        for key, weight in weights.items():
+            cost[self.at[key]] = weight
+        rows = LinearConstraint(self.matrix, self.row_low, 0.0)
+        found = milp(cost, integrality=np.ones(len(cost)), bounds=Bounds(low, high), constraints=rows)
         if found.status == _IMPOSSIBLE:
             return None
         if found.x is None:
             raise RuntimeError(f"the solver stopped without an answer: {found.message}")
-        world = np.round(found.x[: len(self.keys)])
-        self._check(world, low[: len(self.keys)], high[: len(self.keys)])
+        world = np.round(found.x)
+        self._check(world, low, high)
         return world
 
     def _check(self, world: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
@@ -160,7 +122,4 @@ class Worlds:
     def _named(self, world: np.ndarray | None) -> dict[Key, int]:
         if world is None:
             raise RuntimeError("no world fits the released numbers, so one of the sums is wrong")
-        return {key: int(value) for key, value in zip(self.keys, world, strict=True)}
-
-
-_IMPOSSIBLE = 2
+        return {key: int(world[place]) for key, place in self.at.items()}
