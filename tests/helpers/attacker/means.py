@@ -17,7 +17,7 @@ def clients_behind_ages(mean: str, low: int, high: int) -> Range:
     """
     if high > _MOST:
         return low, high
-    grid = 10.0 ** -len(mean.partition(".")[2])
+    grid = 10.0 ** -len(mean.partition(".")[2]) if float(mean) % 10 else 10.0
     possible = [n for n in range(max(low, 1), high + 1) if _has_whole_sum(n, float(mean), grid)]
     return (min(possible), max(possible)) if possible else (low, high)
 
