@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from oatmill.disclosure.book import Book, Cell, build_book, twins
+from oatmill.disclosure.book import Book, Cell, build_book, touching, twins
 from oatmill.disclosure.comparing import add_release
 from oatmill.disclosure.keys import Key, curves_of, whole_of
 from oatmill.disclosure.plan import Plan, Rounding
 from oatmill.disclosure.releases import Release, first_plan, keep_later_days, release_of
-from oatmill.disclosure.worlds import known_too_closely
+from oatmill.disclosure.worlds import Worlds, known_too_closely
 from oatmill.errors import DisclosureRefused
 from oatmill.profiles import Profile, Threshold
 from oatmill.results import Result
 from oatmill.text import _
 
 _MOST_STEPS = 500
+_WITHHOLDING = 1e3  # times the loss of a wider class
+_CURVE = 20  # times the loss of one count: all days of the curve are shown less exactly
 
 
 @dataclass(frozen=True)
@@ -80,14 +82,7 @@ def _improved(book: Book, plan: Plan, profile: Profile) -> Plan | None:
     close = known_too_closely(book, profile)
     if not close:
         return None
-    before = len(known_too_closely(book, profile, close[0]))
-    for candidate in _candidates(book, plan, profile, close[0]):
-        if len(known_too_closely(book.read_again(Rounding(profile, candidate)), profile, close[0])) < before:
-            return candidate
-    withheld = next(iter(_withheld(book, plan, close[0])), None)
-    if withheld is None:
-        raise DisclosureRefused(_("No way was found to show these results without giving small numbers away."))
-    return withheld
+    return _loosened(book, plan, profile, close[0])
 
 
 # Step 2
@@ -138,28 +133,42 @@ def _is_tight(low: int, high: int, parts: Sequence[Cell], profile: Profile) -> b
 # Step 3
 
 
-def _candidates(book: Book, plan: Plan, profile: Profile, close: Key) -> Iterator[Plan]:
-    """Plans with one count near `close` in a wider class, those that lose least first."""
-    same = twins(book)
-    for key in sorted(_near(book, close), key=lambda key: (-book.cells[key].true, key)):
-        whole = whole_of(key)
-        times = plan.widened.get(whole, 1) * 2
-        if book.cells[key].shown and times <= profile.widest and key not in plan.kept and whole not in plan.withheld:
-            yield replace(plan, widened={**plan.widened, **dict.fromkeys({whole} | same.get(key, set()), times)})
+def _loosened(book: Book, plan: Plan, profile: Profile, close: Key) -> Plan:
+    """The plan in which one more value is possible for a count that is known too closely, at the least loss."""
+    group = next(group for group in touching(book) if close in group) if _in_sums(book, close) else {close}
+    loss = {key: _loss(key, book, plan, profile) for key in sorted(group) if book.cells[key].shown}
+    worlds, true = Worlds(book, sorted(group)), book.cells[close].true
+    for value in sorted({*range(max(true - profile.possible_values, 0), true + profile.possible_values + 1)} - {true},
+                        key=lambda value: (abs(value - true), -value)):  # fmt: skip
+        if not worlds.allows(close, value):
+            changed = worlds.least_change(close, value, loss)
+            if changed:
+                return _less_exact(changed, book, plan, profile)
+    raise DisclosureRefused(_("No way was found to show these results without giving small numbers away."))
 
 
-def _withheld(book: Book, plan: Plan, close: Key) -> Iterator[Plan]:
-    """Plans with one count near `close` withheld: the smallest first, whose loss is the least."""
-    same = twins(book)
-    for key in sorted(_near(book, close), key=lambda key: (book.cells[key].true, key)):
-        whole = whole_of(key)
-        if whole not in plan.withheld and (book.cells[key].shown or key == close):
-            yield replace(plan, withheld=plan.withheld | {whole} | same.get(key, set()))
+def _in_sums(book: Book, key: Key) -> bool:
+    return any(key in each.keys for each in (*book.sums, *book.at_most))
 
 
-def _near(book: Book, key: Key) -> set[Key]:
-    """The counts that share a sum with this one, and those that share a sum with them."""
-    near = {key}
-    for _hop in range(2):
-        near |= {other for each in (*book.sums, *book.at_most) if near & set(each.keys) for other in each.keys}
-    return near
+def _may_widen(key: Key, plan: Plan, profile: Profile) -> bool:
+    whole = whole_of(key)
+    return plan.widened.get(whole, 1) < profile.widest and key not in plan.kept and whole not in plan.withheld
+
+
+def _loss(key: Key, book: Book, plan: Plan, profile: Profile) -> float:
+    """What showing a count less exactly costs: little for a large one; withholding it, far more."""
+    relative = (1 if whole_of(key) == key else _CURVE) / (1 + abs(book.cells[key].true))
+    return relative if _may_widen(key, plan, profile) else _WITHHOLDING * relative
+
+
+def _less_exact(keys: Iterable[Key], book: Book, plan: Plan, profile: Profile) -> Plan:
+    """The plan with each of these counts in a class twice as wide, or withheld where it is as wide as may be."""
+    same, widened, withheld = twins(book), dict(plan.widened), set(plan.withheld)
+    for key in keys:
+        alike = {whole_of(each) for each in {key} | same.get(key, set())}
+        if _may_widen(key, plan, profile):
+            widened |= dict.fromkeys(alike, plan.widened.get(whole_of(key), 1) * 2)
+        else:
+            withheld |= alike
+    return replace(plan, widened=widened, withheld=frozenset(withheld))

@@ -12,14 +12,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, eye_array, hstack, vstack
 
-from oatmill.disclosure.book import Book, touching
+from oatmill.disclosure.book import FAR, Book, touching
 from oatmill.disclosure.keys import Key
 from oatmill.profiles import Profile
 
 _REACHES = (1, 2, 1, 2, 3)  # how far from the truth other worlds are looked for, one after another
 _SEED = 1  # only steers the order in which worlds are found
+_SOME = 0.5  # of a client: less is the solver's tolerance
 _IMPOSSIBLE = 2  # the solver's word for it
 
 
@@ -92,6 +93,35 @@ class Worlds:
         for key, value in (most or {}).items():
             high[self.at[key]] = min(high[self.at[key]], value)
         return self._named(self._solve(weights, self.low, high))
+
+    def least_change(self, key: Key, value: int, loss: Mapping[Key, float]) -> set[Key] | None:
+        """The counts to show less exactly so that `key` may have this value too, at the least total loss.
+
+        Each count with a `loss` may leave the values that its released number allows, and pays for the way; None
+        where that is not enough.
+        """
+        elastic = np.array([self.at[each] for each in loss])
+        size, more = len(self.at), len(elastic)
+        way = csr_array((np.ones(more), (elastic, np.arange(more))), shape=(size, more))
+        low, high = self.low.copy(), self.high.copy()
+        low[elastic], high[elastic] = np.minimum(0, low[elastic]), FAR
+        low[self.at[key]] = high[self.at[key]] = value
+        allowed = [self.low, -self.high]  # x + below >= low and -x + above >= -high
+        matrix = vstack([hstack([self.matrix, csr_array((self.matrix.shape[0], 2 * more))]),
+                         hstack([eye_array(size), way, 0 * way]), hstack([-eye_array(size), 0 * way, way])])  # fmt: skip
+        rows = LinearConstraint(
+            csr_array(matrix), np.concatenate([self.row_low, *allowed]),
+            np.concatenate([np.zeros(len(self.row_low)), np.full(2 * size, np.inf)]),
+        )  # fmt: skip
+        cost = np.concatenate([np.zeros(size), *[list(loss.values())] * 2])
+        bounds = Bounds(np.concatenate([low, np.zeros(2 * more)]), np.concatenate([high, np.full(2 * more, 2.0 * FAR)]))
+        found = milp(
+            cost, integrality=np.concatenate([np.ones(size), np.zeros(2 * more)]), bounds=bounds, constraints=rows
+        )
+        if found.x is None:
+            return None
+        ways = found.x[size : size + more] + found.x[size + more :]
+        return {each for each, far in zip(loss, ways, strict=True) if far > _SOME}
 
     def allows(self, key: Key, value: int) -> bool:
         """Whether there is a world in which the count has this value."""
