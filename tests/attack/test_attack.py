@@ -16,10 +16,6 @@ def block(number: int) -> range:
     return range(1 + PER_BLOCK * number, 1 + PER_BLOCK * (number + 1))
 
 
-OPEN = pytest.mark.xfail(strict=False, reason="open holes: see test_known_holes.py")
-
-
-@OPEN
 @pytest.mark.parametrize("number", range(5))
 def test_nothing_is_narrowed(number, record_property):
     figures = campaign(block(number), "midpoint6")
@@ -27,7 +23,6 @@ def test_nothing_is_narrowed(number, record_property):
     assert figures.holes == [], str(figures)
 
 
-@OPEN
 @pytest.mark.parametrize("profile", ["redact7_round5", "acro10", "cms11"])
 def test_nothing_is_narrowed_under_other_profiles(profile, record_property):
     figures = campaign(range(1, 9), profile)
@@ -35,7 +30,6 @@ def test_nothing_is_narrowed_under_other_profiles(profile, record_property):
     assert figures.holes == [], str(figures)
 
 
-@OPEN
 @pytest.mark.parametrize(("releases", "seeds"), [(2, range(1, 9)), (3, range(1, 4))])
 def test_nothing_is_narrowed_by_comparing_releases(releases, seeds, record_property):
     figures = campaign(seeds, "midpoint6", releases)

@@ -178,11 +178,8 @@ def _characteristics(book: Reader) -> None:
         book.see(row, "n", known)
         if "age" in groups:
             book.system.equal([("n", population, known[2])], [known, part(groups["age"][0], level="missing")])
-    ages = {row["estimand"]: row for row in book.output("mean_age") if row["status"] == "shown"}
-    if len(ages) == 2 and book.rule.base > 1:
-        known = everybody(ages["mean_age"])
-        low, high = book.system.bounds[known]
-        book.system.bound(known, clients_behind_ages(ages["mean_age"], ages["sd_age"], low, high))
+        if row["estimand"] == "mean_age" and row["status"] == "shown" and book.rule.base > 1:
+            book.system.bound(known, clients_behind_ages(row["estimate"], *book.system.bounds[known]))
 
 
 def _exits(book: Reader) -> None:
