@@ -57,7 +57,7 @@ class Page:
         folder.mkdir(parents=True, exist_ok=True)
         write_frame(result.frame, folder / f"{result.output}.parquet")
         about = {"output": result.output, "kind": result.kind, "public": result.public, "parameters": result.parameters}
-        about |= {"per_client": result.per_client, "sums": result.sums}
+        about["sums"] = result.sums
         write_atomically(folder / f"{result.output}.json", json.dumps(about))
         rows = released.frame.assign(page=self.name, output=result.output)
         write_rows(rows, self.stage / "released" / self.name / f"{result.output}.csv")

@@ -64,8 +64,6 @@ class Result:
     frame : columns of `COLUMNS`; a curve also has `censored`
     public : every source behind it is published, so its numbers stay exact
     parameters : number of coefficients a regression fitted (for the rule of events per term)
-    per_client : the most that one client can add, where the estimate is a sum over clients (a client-year);
-        0 for a mean
     sums : the counts of this Result that add up
     sources : the released results that a `derived` one was computed from
     """
@@ -75,7 +73,6 @@ class Result:
     frame: pd.DataFrame
     public: bool = False
     parameters: int = 0
-    per_client: float = 0
     sums: tuple[Sum, ...] = ()
     sources: tuple[Shown, ...] = ()
 

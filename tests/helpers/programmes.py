@@ -157,7 +157,7 @@ def book_of(given: Programme) -> list[Result]:
     spells = given.spells[given.spells["enrolled_day"] > given.cut - (240 if given.by_month else 10_000)]
     if len(spells):
         ledger = registry.ledger.build_ledger_from_spells(spells.reset_index(drop=True), given.cut, every)
-        results += [registry.estimate_registry_ledger(ledger), registry.estimate_registry_person_time(ledger)]
+        results.append(registry.estimate_registry_ledger(ledger))
     units = {"mean_dose_mg": "mg"}
     own = programme.Programme("the programme", "own", given.years, units, public=False)
     return [*results, *programme.estimate_indicators(own), programme.estimate_flows(own)]

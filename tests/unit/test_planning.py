@@ -116,10 +116,11 @@ def test_the_plan_shows_the_total_in_a_wider_class():
 
 
 def test_being_wider_tells_nothing():
-    """With five small parts every total from 5 to 12 is shown alike, so the wide class does not mean "6 or less"."""
-    plans = [plan_release([parts(1, 1, 1, 1, last)], MIDPOINT) for last in (1, 2, 3, 6)]
+    """With five small parts every total from 5 to 24 is shown in a class of 12, so that does not mean "6 or less"."""
+    totals = [(1, 1, 1, 1, last) for last in (1, 2, 3, 6)] + [(3, 3, 3, 3, 3), (6, 6, 4, 4, 4)]
+    plans = [plan_release([parts(*values)], MIDPOINT) for values in totals]
     assert all(list(plan.widened.values()) == [2] for plan in plans)
-    beyond = parts(3, 3, 3, 3, 3)  # 15 in 13-24: far from 5
+    beyond = parts(6, 6, 6, 6, 6)  # 30, in another class of 24
     assert plan_release([beyond], MIDPOINT) == Plan()
 
 

@@ -153,7 +153,7 @@ def test_rates_come_from_the_counts_as_shown():
     many = pd.concat([FIVE.assign(client=FIVE["client"] + 10 * k) for k in range(10)])
     ledger = build_ledger_from_spells(many, day("2021-06-30"))
     shown = release(estimate_registry_ledger(ledger), "midpoint6")
-    time = release(estimate_registry_person_time(ledger), "midpoint6")
+    time = release(estimate_registry_person_time(ledger, shown), "midpoint6")
     rates = release(estimate_registry_rates(shown, time), "midpoint6")
     exits = rates.one(estimand="exit_rate", period="2020")
     assert exits["events"] == 21  # 20 exits, shown as the midpoint of 19-24
@@ -163,7 +163,7 @@ def test_rates_come_from_the_counts_as_shown():
 def test_small_registry_shows_no_rate():
     ledger = build_ledger_from_spells(FIVE, day("2021-06-30"))
     shown = release(estimate_registry_ledger(ledger), "midpoint6")
-    time = release(estimate_registry_person_time(ledger), "midpoint6")
+    time = release(estimate_registry_person_time(ledger, shown), "midpoint6")
     rates = release(estimate_registry_rates(shown, time), "midpoint6")
     assert (rates.frame["status"] == "withheld").all()
     assert table_registry_ledger(shown, rates).name == "registry_ledger"

@@ -173,17 +173,17 @@ def test_what_the_plan_withheld_stays_withheld_until_it_has_moved():
 
 
 def test_a_wider_class_stays_wide():
-    """The total of five small parts, 10, is 6 (1-12). 17 would be 15, and nothing would ask for a wider class."""
-    publisher, later = Publisher(), parts(3, 3, 3, 3, 5)
-    publisher.publish(parts(1, 1, 1, 1, 6))
-    assert publisher.frame(parts(1, 1, 1, 1, 6))["n"].tolist() == [6] * 5
+    """The total of five small parts, 21, is 18 (13-24). 28 would be 27, and nothing would ask for a wider class."""
+    publisher, first, later, last = Publisher(), parts(5, 4, 4, 4, 4), parts(6, 6, 6, 5, 5), parts(6, 6, 6, 6, 5)
+    publisher.publish(first)
+    assert publisher.frame(first)["n"].tolist() == [18] * 5
     assert plan_release([later], MIDPOINT) == Plan()
     publisher.publish(later)
     assert list(publisher.plan.widened.values()) == [2]
-    assert publisher.frame(later)["n"].tolist() == [6] * 5
-    publisher.publish(parts(3, 3, 3, 3, 6))
+    assert publisher.frame(later)["n"].tolist() == [18] * 5
+    publisher.publish(last)
     assert publisher.plan.widened == {}
-    assert publisher.frame(parts(3, 3, 3, 3, 6))["n"].tolist() == [15] * 5
+    assert publisher.frame(last)["n"].tolist() == [27] * 5
 
 
 def test_nothing_that_was_seen_is_forgotten():

@@ -38,7 +38,7 @@ def plan_release(results: Sequence[Result], officer: Officer, last: Release | No
 
     1. Counts that have moved little since an earlier published release are shown as they were in it.
     2. A total that lies so near to the sum of its parts that some true total would give a part away is shown in a
-       wider class. The choice is made for all totals of the wider class alike, so that being wider tells nothing.
+       wider class. The choice is made for all totals of one widest class alike, so that the width tells nothing.
     3. While any small count is known too closely from everything together, the count whose coarsening costs least
        is shown in a wider class, or in the end withheld.
 
@@ -106,9 +106,9 @@ def _may_be_wider(key: Key, book: Book, plan: Plan, profile: Profile) -> bool:
 
 
 def _siblings(key: Key, book: Book, plan: Plan, profile: Profile) -> list[tuple[int, int]]:
-    """The classes that, in the next wider class, would be one with the count's own."""
+    """The classes that, in the widest class, are one with the count's own: they are all treated alike."""
     times = plan.widened.get(key, 1)
-    low, high = profile.possible(profile.count(book.cells[key].true, times * 2), times * 2)
+    low, high = profile.possible(profile.count(book.cells[key].true, profile.widest), profile.widest)
     found = {profile.count(true, times) for true in range(max(low, 1), high + 1)}
     return [profile.possible(value, times) for value in sorted(found) if value == value]
 

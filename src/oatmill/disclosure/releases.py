@@ -181,8 +181,9 @@ def _steps(
     for day, true, value, visible in [*start, *rows]:
         key = curve.on(what, day)
         anchors = last.anchors_of(key) if last else ()
-        if visible:
-            anchors = _next(anchors, _fresh(key, int(true), value, rounding), rounding.profile)
+        if visible:  # a value that the day before raises is noted as it was: readers know less than that
+            own = np.nan if np.isnan(value) else rounding.count(key, int(true))
+            anchors = _next(anchors, _fresh(key, int(true), own, rounding), rounding.profile)
         if anchors != noted:
             yield day, anchors
         noted = anchors

@@ -55,7 +55,7 @@ def _proportions(result: Result, frame: pd.DataFrame, rounding: Rounding) -> pd.
 
 
 def _means(result: Result, frame: pd.DataFrame, rounding: Rounding) -> pd.DataFrame:
-    """Means of enough clients, no finer than one client could move them; sums, no finer than a class of clients.
+    """Means of enough clients, no finer than one client could move them.
 
     Their errors and limits are left out: with the spread they would tell the number of clients.
     """
@@ -65,8 +65,6 @@ def _means(result: Result, frame: pd.DataFrame, rounding: Rounding) -> pd.DataFr
     if rounding.profile.rule != "exact":
         one_client = spread.where(spread > 0, frame["estimate"].abs().clip(lower=1)) / frame["n"]
         grid = _decimal_at_least(one_client)
-        if result.per_client:  # a sum over clients tells their number as closely as a count does
-            grid = np.full(len(frame), rounding.profile.base * result.per_client)
         frame = frame.assign(estimate=_to_grid(frame["estimate"], grid), lower=np.nan, upper=np.nan, se=np.nan)
     return _withhold(frame, small | frame["n"].isna(), _("group too small"))
 
@@ -174,6 +172,8 @@ def _rounded(result: Result, frame: pd.DataFrame, rounding: Rounding) -> pd.Data
 
 
 def _say_wider(frame: pd.DataFrame, wider: Any, width: Any) -> pd.DataFrame:
+    if not np.any(wider):
+        return frame
     reasons = [
         _("shown in a class of {width}, because other numbers would reveal it", width=int(size)) if wide else old
         for wide, size, old in zip(wider, np.broadcast_to(width, len(frame)), frame["reason"], strict=True)
@@ -184,6 +184,8 @@ def _say_wider(frame: pd.DataFrame, wider: Any, width: Any) -> pd.DataFrame:
 def _withhold(frame: pd.DataFrame, hidden: Any, reason: str) -> pd.DataFrame:
     """These rows without their numbers; a row that is withheld already keeps its reason."""
     new = np.asarray(hidden, bool) & (frame["status"] == "shown").to_numpy()
+    if not new.any():
+        return frame
     frame = frame.copy()
     frame.loc[new, VALUES] = np.nan
     frame.loc[new, "status"], frame.loc[new, "reason"] = "withheld", reason

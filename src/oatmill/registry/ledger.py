@@ -251,14 +251,23 @@ def _period_sums(at: Mapping[_Item, Place], period: str) -> Iterator[tuple[_Item
     yield tuple((name, "", period) for name in ("enrolled", "left", "closing", "residual"))
 
 
-def estimate_registry_person_time(ledger: pd.DataFrame, *, public: bool = False) -> Result:
-    """Person-years by period; `n` clients enrolled at any time in it (spells: each counts)."""
-    rows = pd.DataFrame({"period": ledger["period"], "estimate": ledger["person_years"]})
-    rows["n"] = ledger["opening"] + _sum(ledger, ENTERED)
-    rows["population"] = _in_period(rows["period"])
-    same = {"estimand": "person_time", "unit": "person-years"}
-    longest = float(ledger["days"].max()) / DAYS_PER_YEAR
-    return Result("registry_person_time", "means", rows.assign(**same), public=public, per_client=longest)
+def estimate_registry_person_time(ledger: pd.DataFrame, counts: Shown, *, public: bool = False) -> Result:
+    """Person-years by period; `n` clients enrolled at any time in it (spells: each counts).
+
+    Parameters
+    ----------
+    counts : the ledger as *released*. Of a confidential registry person-time is the mean of the opening and closing
+        stock that are shown, times the length of the period: exact person-time, however rounded, would tell how
+        many clients were enrolled throughout.
+    """
+    wide = counts.frame[(counts.frame["level"] == "") & (counts.frame["period"] != "")]
+    stock = wide[wide["estimand"].isin(["opening", "closing"])].pivot(index="period", columns="estimand")
+    periods = ledger["period"].astype(str)
+    time = (stock["estimate"]["opening"] + stock["estimate"]["closing"]).reindex(periods) / 2
+    years = ledger["person_years"].to_numpy() if public else time.to_numpy() * ledger["days"].to_numpy() / DAYS_PER_YEAR
+    rows = pd.DataFrame({"period": periods, "estimate": years, "n": stock["n"]["opening"].reindex(periods).to_numpy()})
+    rows = rows.assign(population=_in_period(periods), estimand="person_time", unit="person-years")
+    return Result("registry_person_time", "derived", rows, public=public, sources=(counts,))
 
 
 def estimate_registry_rates(counts: Shown, person_time: Shown, *, public: bool = False) -> Result:

@@ -246,6 +246,7 @@ def table_registry_ledger(ledger: Released, rates: Released) -> Table:
     }
     notes = [text(integer(_fault(ledger, name))) for name, text in _FAULTS.items() if _fault(ledger, name) > 0]
     notes.append(_("Residual: opening + enrolled - left - closing before rounding; it is shown, never spread."))
+    notes.append(_("Person-time: mean of the opening and closing stock as shown, times the length of the period."))
     if len(ledger.where(estimand="after_cut")):
         notes.append(_("Spells as recorded; the last period ends with the data."))
     caption = _("Ledger of the registry")

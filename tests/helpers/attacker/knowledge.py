@@ -70,8 +70,11 @@ class Reader:
         return least, self.rule.hidden
 
     def _shown(self, row: Row, column: str, count: Count, value: int) -> Range:
-        if self.before and self.before.released.get(count) == value:
-            low, high = self.before.seen[count]
+        earlier = self.before
+        while earlier and earlier.released.get(count) != value:
+            earlier = earlier.before  # a count that comes back gets the value that it had there
+        if earlier:
+            low, high = earlier.seen[count]
             self.kept.add(count)
             self.released[count], self.seen[count] = value, (low, high)
             least = min(self.system.bounds.get(count, ANY)[0], 0)  # differences may lie below zero

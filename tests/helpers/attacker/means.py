@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from helpers.attacker.rounding import Range
 
@@ -25,10 +23,3 @@ def clients_behind_ages(mean: str, low: int, high: int) -> Range:
 def _has_whole_sum(n: int, mean: float, grid: float) -> bool:
     nearest = np.arange(-1, 2) + np.round(mean * n)
     return bool((np.abs(nearest / n - mean) <= grid / 2 * (1 + 1e-6)).any())
-
-
-def person_days(text: str, longest: int, base: int) -> Range:
-    """The client-days behind published person-years: they are no finer than a class of clients in the longest period."""
-    half = base * longest / 2
-    days = float(text) * 365.25
-    return max(math.ceil(days - half - 1e-3), 0), math.floor(days + half + 1e-3)

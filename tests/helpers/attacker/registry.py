@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from itertools import pairwise
 
 from helpers.attacker.knowledge import Reader, Row
-from helpers.attacker.means import person_days
 from helpers.attacker.rounding import FAR
 from helpers.attacker.system import Count
 
@@ -34,9 +32,6 @@ def read_registry(book: Reader) -> None:
     for before, period in pairwise(periods):
         opening, closing = ("registry", "opening", "", period), ("registry", "closing", "", before)
         book.system.equal([opening], [closing, ("registry", "carried", "", period)])
-    for row in book.output("registry_person_time"):
-        if row["status"] == "shown" and book.rule.base > 1:
-            _add_time(book, row, periods)
 
 
 def _add_period(book: Reader, period: str, found: set[Count]) -> None:
@@ -50,28 +45,6 @@ def _add_period(book: Reader, period: str, found: set[Count]) -> None:
             book.system.equal([flow], parts)
     stayed = ("registry", "opening and closing at most", "", period)
     book.system.derive(stayed, [enrolled], [left], (-FAR, FAR))
-
-
-def _add_time(book: Reader, row: Row, periods: list[str]) -> None:
-    """Who is enrolled throughout gives every day of the period, who comes or goes at least one of them."""
-    period = row["period"]
-    if book.settings.data_cut is None:
-        return
-    lengths = {each: _days(each, book.settings.data_cut) for each in periods}
-    days, longest = lengths[period], max(lengths.values())
-    names = ("enrolled", "opening", "entered", "left")
-    enrolled, opening, entered, left = (("registry", name, "", period) for name in names)
-    book.see(row, "n", enrolled)
-    time = book.system.bound(("client-days", period), person_days(row["estimate"], longest, book.rule.base))
-    book.system.at_most([time], [enrolled] * days)
-    book.system.at_most([*[opening] * days, entered], [time, *[left] * (days - 1)])
-
-
-def _days(period: str, cut: dt.date) -> int:
-    """The length of a year or month; the last one stops at the data cut."""
-    year, month = int(period[:4]), int(period[5:] or 0)
-    after = dt.date(year + (month in (0, 12)), month % 12 + 1, 1)
-    return (min(after - dt.timedelta(days=1), cut) - dt.date(year, month or 1, 1)).days + 1
 
 
 def read_programme(book: Reader) -> None:
