@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from helpers.campaign import campaign
 
-PER_BLOCK = 20
+PER_BLOCK = 30
 
 
 def block(number: int) -> range:
@@ -25,7 +25,7 @@ def test_nothing_is_narrowed(number, record_property):
 
 @pytest.mark.parametrize("profile", ["redact7_round5", "acro10", "cms11"])
 def test_nothing_is_narrowed_under_other_profiles(profile, record_property):
-    figures = campaign(range(1, 9), profile)
+    figures = campaign(range(1, 13), profile)
     record_property("attack", str(figures))
     assert figures.holes == [], str(figures)
 
