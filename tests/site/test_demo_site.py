@@ -24,6 +24,7 @@ CHAPTERS = {
 OTHERS = (
     "index",
     "methods",
+    "disclosure",
     "capabilities",
     "dictionary",
     "glossary",
