@@ -32,6 +32,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 LOCK = ROOT / "requirements.lock"
+# Whole files of tests, two at a time and more where there are processors: what a file builds, it builds once.
+PARALLEL = ("-n", str(max(2, min(os.cpu_count() or 1, 4))), "--dist", "loadfile")
 SECTIONS = ("run", "dev", "lab")
 HEADING = re.compile(r"^# == (\w+) ==$")
 OLDEST, NEWEST = (3, 11), (3, 13)
@@ -236,7 +238,7 @@ def run_checks(python: Path, words: list[str]) -> int:
         ("format", ["-m", "ruff", "format", "--check", "."]),
         ("lint", ["-m", "ruff", "check", "."]),
         ("types", ["-m", "mypy"]),
-        ("tests", ["-m", "pytest", *words]),
+        ("tests", ["-m", "pytest", *PARALLEL, *words]),
     ]
     for name, step in steps:
         say(f"== {name}")
@@ -255,7 +257,7 @@ def main(words: list[str]) -> int:
         "env": lambda python: run(python, "-m", "oatmill", "--version"),
         "report": lambda python: run(python, "-m", "oatmill", "report", *(rest or ["data/demo"])),
         "oatmill": lambda python: run(python, "-m", "oatmill", *rest),
-        "test": lambda python: run(python, "-m", "pytest", *rest),
+        "test": lambda python: run(python, "-m", "pytest", *PARALLEL, *rest),
         "check": lambda python: run_checks(python, rest),
         "lab": lambda python: run(python, "-m", "jupyterlab", "notebooks", *rest),
         "soak": lambda python: run(python, "bench/soak.py", *rest),
