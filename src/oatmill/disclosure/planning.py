@@ -93,16 +93,15 @@ def _tight_totals(book: Book, plan: Plan, profile: Profile) -> Iterator[Key]:
     for each in book.sums:
         total = each.left[0]
         parts = [book.cells[key] for key in each.right]
-        if len(each.left) > 1 or len(parts) < 2 or not _may_be_wider(total, book, plan, profile):
+        if len(each.left) > 1 or len(parts) < 2 or not _is_total(total, book) or not _may_widen(total, plan, profile):
             continue
         if any(_is_tight(low, high, parts, profile) for low, high in _siblings(total, book, plan, profile)):
             yield from {total} | same.get(total, set())
 
 
-def _may_be_wider(key: Key, book: Book, plan: Plan, profile: Profile) -> bool:
-    cell, times = book.cells[key], plan.widened.get(key, 1)
-    own = cell.shown and cell.high > 0 and key not in plan.kept and whole_of(key) == key
-    return own and times < profile.widest and key not in plan.withheld
+def _is_total(key: Key, book: Book) -> bool:
+    """Whether the total is a count with a class of its own, not a zero and not a day of a curve."""
+    return book.cells[key].shown and book.cells[key].high > 0 and whole_of(key) == key
 
 
 def _siblings(key: Key, book: Book, plan: Plan, profile: Profile) -> list[tuple[int, int]]:
@@ -135,20 +134,17 @@ def _is_tight(low: int, high: int, parts: Sequence[Cell], profile: Profile) -> b
 
 def _loosened(book: Book, plan: Plan, profile: Profile, close: Key) -> Plan:
     """The plan in which one more value is possible for a count that is known too closely, at the least loss."""
-    group = next(group for group in touching(book) if close in group) if _in_sums(book, close) else {close}
+    group = next((group for group in touching(book) if close in group), None)
+    if group is None:  # in no sum: its own released value tells too much
+        return _less_exact([close], book, plan, profile)
     loss = {key: _loss(key, book, plan, profile) for key in sorted(group) if book.cells[key].shown}
-    worlds, true = Worlds(book, sorted(group)), book.cells[close].true
-    for value in sorted({*range(max(true - profile.possible_values, 0), true + profile.possible_values + 1)} - {true},
-                        key=lambda value: (abs(value - true), -value)):  # fmt: skip
-        if not worlds.allows(close, value):
+    worlds, cell = Worlds(book, sorted(group)), book.cells[close]
+    for value in (cell.true + step for far in range(1, profile.possible_values + 1) for step in (far, -far)):
+        if value >= min(cell.low, 0) and not worlds.allows(close, value):
             changed = worlds.least_change(close, value, loss)
             if changed:
                 return _less_exact(changed, book, plan, profile)
     raise DisclosureRefused(_("No way was found to show these results without giving small numbers away."))
-
-
-def _in_sums(book: Book, key: Key) -> bool:
-    return any(key in each.keys for each in (*book.sums, *book.at_most))
 
 
 def _may_widen(key: Key, plan: Plan, profile: Profile) -> bool:
