@@ -64,8 +64,14 @@ def release(result: Result, profile: str, plan: Plan = _NO_PLAN, lifted: Sequenc
         raise DisclosureRefused(_("There is no disclosure profile of this name."))
     rules = PROFILES[profile]
     frame = released_frame(result, Rounding(rules.without(*lifted), plan))
-    notes = () if result.public else (_(rules.note), *_kept_note(result, plan, rules))
+    notes = () if result.public else (_(rules.note), *_wider_note(result, plan), *_kept_note(result, plan, rules))
     return Released(result.output, result.kind, frame[list(RELEASED_COLUMNS)], profile, notes, DOOR)
+
+
+def _wider_note(result: Result, plan: Plan) -> list[str]:
+    if not plan.widened or not any(whole_of(key) in plan.widened for key in all_keys(result)):
+        return []
+    return [_("Some counts are shown in a wider class, because they would give others away; the data file says which.")]
 
 
 def _kept_note(result: Result, plan: Plan, rules: Profile) -> list[str]:

@@ -185,9 +185,11 @@ def touching(book: Book) -> Iterator[set[Key]]:
 
 
 def twins(book: Book) -> dict[Key, set[Key]]:
-    """Counts under several keys that are one count: each stands alone on a side of a sum with the next."""
+    """Counts under several keys that are one count: each stands alone, but for zeros, on a side of a sum with the next."""
+    zeros = {key for key, cell in book.cells.items() if cell.low == cell.high == 0}
     found: dict[Key, set[Key]] = {}
-    for left, right in ((each.left, each.right) for each in book.sums):
+    for each in book.sums:
+        left, right = ([key for key in side if key not in zeros] for side in (each.left, each.right))
         if len(left) == len(right) == 1:
             group = {left[0], right[0]} | found.get(left[0], set()) | found.get(right[0], set())
             found.update(dict.fromkeys(group, group))
