@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from helpers.campaign import campaign
 
-PER_BLOCK = 30
+PER_BLOCK = 24
 
 
 def block(number: int) -> range:
