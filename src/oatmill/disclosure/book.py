@@ -72,7 +72,7 @@ class Book:
             self.cells[key] = cell
             return
         if known.true != cell.true:
-            named = " / ".join(filter(None, key))
+            named = " / ".join(filter(None, key[:5]))  # never a level, which may be text from a file
             raise DisclosureRefused(_("The count {cell} has two values in the book.", cell=named))
         shown = known.shown or cell.shown
         self.cells[key] = Cell(cell.true, max(known.low, cell.low), min(known.high, cell.high), shown)
