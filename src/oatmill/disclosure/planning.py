@@ -9,7 +9,7 @@ from oatmill.disclosure.book import Book, Cell, build_book, touching, twins
 from oatmill.disclosure.comparing import add_release
 from oatmill.disclosure.keys import Key, curves_of, whole_of
 from oatmill.disclosure.plan import Plan, Rounding
-from oatmill.disclosure.releases import Release, first_plan, keep_later_days, release_of
+from oatmill.disclosure.releases import Release, keep_later_days, keep_old, release_of
 from oatmill.disclosure.worlds import Worlds, known_too_closely
 from oatmill.errors import DisclosureRefused
 from oatmill.profiles import Profile, Threshold
@@ -50,12 +50,13 @@ def plan_release(results: Sequence[Result], officer: Officer, last: Release | No
     confidential = [result for result in results if not result.public]
     curves = [curve for result in confidential for curve in curves_of(result)]
     plan = Plan()
-    if last is not None:
-        book = build_book(confidential, officer.roundings(confidential, plan))
-        plan = first_plan(book, curves, last, officer.profile)
     for _step in range(_MOST_STEPS):
         book = build_book(confidential, officer.roundings(confidential, plan))
         if last is not None:
+            keeping = keep_old(plan, book, curves, last, officer.profile)
+            if keeping != plan:
+                plan = keeping
+                continue
             add_release(book, last, plan, officer.profile)
         better = _improved(book, plan, officer.profile)
         if better is None:

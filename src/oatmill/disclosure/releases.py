@@ -189,14 +189,17 @@ def _steps(
         noted = anchors
 
 
-# What the plan starts from
+# What the plan keeps
 
 
-def first_plan(book: Book, curves: Iterable[Curve], last: Release, profile: Profile) -> Plan:
-    """Every count that has not moved far enough, as it was: its value, its class, or nothing."""
+def keep_old(plan: Plan, book: Book, curves: Iterable[Curve], last: Release, profile: Profile) -> Plan:
+    """The plan in which every count of the book that has not moved far enough is as it was: value, class, or nothing.
+
+    Which days of curves the book looks at depends on the plan, so this is asked again of every new book.
+    """
     kept: dict[Key, Kept] = {}
-    widened: dict[Key, int] = {}
-    withheld = set()
+    widened = dict(plan.widened)
+    withheld = set(plan.withheld)
     wholes = {whole_of(curve.on("left", "")): curve.size for curve in curves}
     for key, true in [*wholes.items(), *((key, cell.true) for key, cell in book.cells.items())]:
         anchor = _near(last.anchors_of(key), true, profile)
@@ -208,7 +211,7 @@ def first_plan(book: Book, curves: Iterable[Curve], last: Release, profile: Prof
             kept[key] = Kept(anchor.released, anchor.times)
         if anchor.times > 1:
             widened[whole_of(key)] = max(anchor.times, widened.get(whole_of(key), 1))
-    return Plan(widened, frozenset(withheld), kept, after=last.name)
+    return Plan(widened, frozenset(withheld), kept | {**plan.kept}, after=last.name)
 
 
 def keep_later_days(plan: Plan, curves: Iterable[Curve], last: Release, profile: Profile) -> Plan:
