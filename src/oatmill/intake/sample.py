@@ -1,0 +1,35 @@
+"""The beginning of a file, as `oatmill init` looks at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+SAMPLE_ROWS = 5000
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What can be seen of one table of a file (a sheet, a data frame, a member of an archive) without a study file.
+
+    Attributes
+    ----------
+    path : the file
+    settings : the keys of `sources:` that are needed to read it so (encoding, delimiter, sheet, header_line ...),
+        where they are not the defaults
+    header : names of the columns, in the file's order
+    rows : the first `SAMPLE_ROWS` rows as text, as long as the header; dates that the file itself marks as dates are
+        written YYYY-MM-DD, numbers with a decimal point
+    native : the format has dates and numbers of its own, so that `rows` leaves no doubt about them
+    labels : by column, the file's own words for its codes (Stata, SPSS, SAS)
+    doubts : what was guessed and should be looked at by the user, each a sentence
+    """
+
+    path: Path
+    settings: dict[str, Any]
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    native: bool = False
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
