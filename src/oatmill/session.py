@@ -95,6 +95,10 @@ class Session:
     def __init__(self, study: Study, page: Page, turned: dict[str, Any] | None = None):
         self.study, self.page, self.turned = study, page, turned or {}
         self.store = Store(page.work)
+        if study.databases and study.exports is None:
+            from oatmill.intake.databases import fetch
+
+            self.study = study = fetch(study, page.work)
         if study.generate:
             self.study = study.model_copy(update={"folder": self._generated()})
 

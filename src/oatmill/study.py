@@ -185,6 +185,7 @@ class Study(_Frozen):
     seed: int = Field(20240101, ge=0)
     generate: Generate | None = None
     folder: Path = Field(Path(), exclude=True)
+    exports: Path | None = Field(None, exclude=True, description="folder of what was read from databases")
 
     @field_validator("title", "subtitle", "programme_name")
     @classmethod
@@ -223,7 +224,16 @@ class Study(_Frozen):
         return any(source.synthetic for source in self.sources.values())
 
     def path_of(self, table: str) -> Path:
-        return (self.folder / self.sources[table].file).resolve()
+        """The file of a table; for one of a database, what was read from it."""
+        source = self.sources[table]
+        if source.url_from:
+            return (self.exports or self.folder / "databases") / f"{table}.csv"
+        return (self.folder / source.file).resolve()
+
+    @property
+    def databases(self) -> dict[str, Source]:
+        """The sources that are read from a database."""
+        return {table: source for table, source in self.sources.items() if source.url_from}
 
 
 class _Misspelt(ValueError):
@@ -250,8 +260,9 @@ def read_study(path: Path | str, changes: Mapping[str, Any] | None = None) -> St
     tree, lines = _load(file)
     for key, value in (changes or {}).items():
         _set(tree, key.split("."), value)
-    if "folder" in tree:  # a field of the model, never a key of the file
-        fault = Fault(_("unknown name"), file=file.name, row=lines.get(("folder",)), found="`folder`")
+    if inner := {"folder", "exports"} & tree.keys():  # fields of the model, never keys of the file
+        name = min(inner)
+        fault = Fault(_("unknown name"), file=file.name, row=lines.get((name,)), found=f"`{name}`")
         raise StudyInvalid(_("The study file {file} cannot be used as it is.", file=file.name), [fault])
     try:
         study = Study.model_validate(tree)

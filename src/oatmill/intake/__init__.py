@@ -20,6 +20,7 @@ from oatmill.errors import ColumnsWrong, Fault, FileMissing, TableEmpty, ValuesW
 from oatmill.intake.cells import build_typed, check_cells
 from oatmill.intake.checks import Check, check_exits, check_links, check_log, check_table, count, log_facts
 from oatmill.intake.columns import Layout, build_layout
+from oatmill.intake.databases import fetch
 from oatmill.intake.doses import write_doses
 from oatmill.intake.files import FIRST_LINES, DataFile, Unreadable, first_lines, lines_of, load, open_file
 from oatmill.intake.frames import build_frame, number_clients, number_sites
@@ -77,7 +78,7 @@ def read_tables(study: Study, folder: Path, *, threads: int | None = None) -> In
     with others (summed): `facts` counts both, so that the log adds up from the file to the Parquet file.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    layouts = _layouts(study)
+    layouts = _layouts(fetch(study, folder) if study.exports is None else study)
     with _database(folder, threads) as con:
         _load(con, study, layouts, folder)
         _set_aside(con, study, layouts)

@@ -136,6 +136,17 @@ def finish(con: duckdb.DuckDBPyConnection, file: DataFile) -> None:
         con.execute(f"ALTER TABLE {file.raw} DROP COLUMN is_total")
 
 
+def note_skipped(con: duckdb.DuckDBPyConnection, file: DataFile, skipped: Sequence[tuple[int, str]]) -> None:
+    """Write down lines of the file that are no rows: title, comment, blank, or inside a cell that began above."""
+    import pandas as pd
+
+    if skipped:
+        frame = pd.DataFrame(skipped, columns=["line", "why"]).astype({"why": "string"})
+        con.register("skipped_now", frame)
+        con.execute(f"INSERT INTO skipped_{file.table} SELECT line, why FROM skipped_now")
+        con.unregister("skipped_now")
+
+
 def append_rows(con: duckdb.DuckDBPyConnection, file: DataFile, rows: Sequence[Sequence[str | None]]) -> None:
     """Add rows of text, each as long as `file.names`."""
     import pandas as pd

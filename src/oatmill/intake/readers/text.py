@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from oatmill.errors import Fault, StudyInvalid
 from oatmill.intake import sql
 from oatmill.intake.readers import archives, lines
-from oatmill.intake.readers.base import MOST_COLUMNS, DataFile, Unreadable, finish, place, select_rows, start
+from oatmill.intake.readers.base import MOST_COLUMNS, DataFile, Unreadable, finish, note_skipped, place, select_rows, start
 from oatmill.study import Source
 from oatmill.text import _, integer, ngettext
 
@@ -150,11 +150,7 @@ def _notes(con: duckdb.DuckDBPyConnection, file: DataFile, path: Path, number: i
 
 
 def _note(con: duckdb.DuckDBPyConnection, file: DataFile, skipped: list[tuple[int, str]]) -> None:
-    import pandas as pd
-
-    con.register("skipped_now", pd.DataFrame(skipped, columns=["line", "why"]).astype({"why": "string"}))
-    con.execute(f"INSERT INTO skipped_{file.table} SELECT line, why FROM skipped_now")
-    con.unregister("skipped_now")
+    note_skipped(con, file, skipped)
     if lines.has_care(file.source):  # broken lines were counted in a copy without these
         copied = [line for line, why in skipped if why != "inside"]
         bad = con.execute(f"SELECT DISTINCT line FROM broken_{file.table} WHERE line IS NOT NULL").fetchall()

@@ -20,6 +20,7 @@ from oatmill.intake.readers.base import (
     data_file,
     finish,
     needed,
+    note_skipped,
     start,
     text_of,
 )
@@ -46,13 +47,14 @@ def open_file(table: str, source: Source, path: Path, kind: str) -> DataFile:
 def load(con: duckdb.DuckDBPyConnection, file: DataFile, folder: Path) -> list[Fault]:
     start(con, file)
     append_rows(con, file, [])
-    skipped: list[tuple[int, str]] = []
+    line, width = _header_line(file.source), len(file.names)
+    skipped = [(number, "title") for number in range(1, line)]
     batch: list[Row] = []
     wide: list[int] = []
-    width, line, last = len(file.names), _header_line(file.source), 0
     for number, cells in _rows(file.path, file.source):
-        last = number
-        if why := _no_row(number, line, cells, file.source):
+        if number <= line:
+            continue
+        if why := _no_row(cells, file.source):
             skipped.append((number, why))
             continue
         if any(cells[width:]):
@@ -62,11 +64,7 @@ def load(con: duckdb.DuckDBPyConnection, file: DataFile, folder: Path) -> list[F
             append_rows(con, file, batch)
             batch = []
     append_rows(con, file, batch)
-    first = next(iter(skipped), (line,))[0]
-    skipped = [(number, "title") for number in range(1, min(first, line))] + skipped
-    con.executemany(
-        f"INSERT INTO skipped_{file.table} VALUES (?, ?)", [s for s in skipped if s[0] != line and s[0] <= last]
-    ) if skipped else None
+    note_skipped(con, file, skipped)
     finish(con, file)
     return [_beside(file, wide)] if wide else []
 
@@ -86,9 +84,7 @@ def samples(path: Path, kind: str) -> list[Sample]:
     return found
 
 
-def _no_row(number: int, line: int, cells: Row, source: Source) -> str:
-    if number <= line:
-        return "title"
+def _no_row(cells: Row, source: Source) -> str:
     if not any(cells):
         return "blank"
     return "comment" if source.comment and cells[0].startswith(source.comment) else ""
