@@ -70,9 +70,21 @@ def samples(path: Path, kind: str) -> list[Sample]:
 
 @contextmanager
 def _database(path: Path) -> Iterator[sqlite3.Connection]:
+    _check_whole(path)
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)) as database:
         database.execute("PRAGMA trusted_schema = OFF")  # a view of a stranger's file calls no function of ours
         yield database
+
+
+def _check_whole(path: Path) -> None:
+    """SQLite gives blank rows for the missing end of a file."""
+    with path.open("rb") as stream:
+        head = stream.read(100)
+    page = int.from_bytes(head[16:18]) or 1
+    page, pages = (1 << 16 if page == 1 else page), int.from_bytes(head[28:32])
+    size = path.stat().st_size
+    if size % page or size < page * pages:
+        raise sqlite3.DatabaseError
 
 
 def _tables(database: sqlite3.Connection) -> list[str]:

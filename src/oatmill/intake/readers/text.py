@@ -139,24 +139,24 @@ def _count_lines(file: DataFile, path: Path) -> tuple[int, Fault | None]:
 
 def _notes(con: duckdb.DuckDBPyConnection, file: DataFile, path: Path, number: int) -> list[tuple[int, str]]:
     """Blank lines and lines inside quotes, where the file has more lines than rows."""
-    broken, rows = _count(con, f"broken_{file.table}"), _count(con, file.raw)
-    if broken or number == rows + 1:
+    broken = con.execute(f"SELECT count(DISTINCT line) FROM broken_{file.table}").fetchall()[0][0]
+    known = 1 + _count(con, file.raw) + broken
+    if number == known:
         return []
     with path.open("r", encoding="utf-8-sig") as stream:
         one = len(file.names) == 1
         sorts = enumerate(lines.without_rows(stream, file.source, file.delimiter, one_column=one), 1)
         found = [(line, why) for line, (_text, why) in sorts if why != "row"]
-    return found if number == rows + 1 + len(found) else []  # else what looks like a quote is none
+    return found if number == known + len(found) else []  # else what looks like a quote is none
 
 
 def _note(con: duckdb.DuckDBPyConnection, file: DataFile, skipped: list[tuple[int, str]]) -> None:
     note_skipped(con, file, skipped)
-    if lines.has_care(file.source):  # broken lines were counted in a copy without these
-        copied = [line for line, why in skipped if why != "inside"]
-        bad = con.execute(f"SELECT DISTINCT line FROM broken_{file.table} WHERE line IS NOT NULL").fetchall()
-        pairs = zip(bad, place(copied, [line for (line,) in bad]), strict=True)
-        for line, true in sorted(((line, true) for (line,), true in pairs), reverse=True):
-            con.execute(f"UPDATE broken_{file.table} SET line = ? WHERE line = ?", [true, line])
+    # DuckDB counts only rows and broken lines.
+    bad = con.execute(f"SELECT DISTINCT line FROM broken_{file.table} WHERE line IS NOT NULL ORDER BY 1 DESC").fetchall()
+    for (line,) in bad:
+        (true,) = place([number for number, _why in skipped], [line])
+        con.execute(f"UPDATE broken_{file.table} SET line = ? WHERE line = ?", [true, line])
 
 
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
