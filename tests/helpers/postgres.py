@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -63,7 +64,7 @@ def server() -> Iterator[Server]:
             _wait(found)
             yield found
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # do not wait for those who are connected
             process.wait(timeout=30)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -136,7 +136,9 @@ BOMBS = {
 def test_an_archive_that_unpacks_without_end_is_refused(tmp_path, name):
     BOMBS[name](tmp_path / name)
     report = refusal(tmp_path, ValuesWrong, name)
-    assert f"file {name}: the archive unpacks to far more than a table can be\n  what to do: Unpack it yourself" in report
+    assert (
+        f"file {name}: the archive unpacks to far more than a table can be\n  what to do: Unpack it yourself" in report
+    )
     assert sum(path.stat().st_size for path in (tmp_path / "work").rglob("*") if path.is_file()) == 0
 
 
@@ -147,7 +149,7 @@ def test_half_an_archive_is_refused(tmp_path, name, share):
     data = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(data[: int(len(data) * share)])
     study = Study(oatmill=1, id="hostile", title="T", sources={"doses": {"file": name}}, folder=tmp_path)
-    with pytest.raises((FileMissing, ValuesWrong), match="damaged|far more"):
+    with pytest.raises((FileMissing, ValuesWrong), match=r"damaged|far more"):
         read_tables(study, tmp_path / "work")
 
 

@@ -166,7 +166,12 @@ def test_titles_comments_blank_lines_and_totals_are_counted_and_no_row_is_lost(t
     (tmp_path / "d.csv").write_text(TITLED, encoding="utf-8")
     file, rows, faults, con = read(tmp_path, "d.csv", header_line=4, comment="#", total_lines=["итого"])
     assert file.header == ("Код", "Дата", "Доза") and not faults
-    assert rows == [("1", "31.12.2019", "60"), ("2", "01.01.2020", "7\n0"), ("3", "02.01.2020", "80"), ("Итого: 210", "", "")]
+    assert rows == [
+        ("1", "31.12.2019", "60"),
+        ("2", "01.01.2020", "7\n0"),
+        ("3", "02.01.2020", "80"),
+        ("Итого: 210", "", ""),
+    ]
     assert con.execute("SELECT row FROM total_doses").fetchall() == [(3,)]
     assert lines_of(con, file, [0, 1, 2, 3]) == [6, 8, 11, 12]
     told = con.execute("SELECT line, why FROM skipped_doses ORDER BY 1").fetchall()
@@ -252,7 +257,11 @@ def test_a_russian_workbook_with_titles_blank_rows_and_a_total(tmp_path):
     assert (file.header, rows[:3], faults) == (HEADER, TABLE, [])
     assert lines_of(con, file, [0, 1, 2, 3]) == [4, 5, 6, 8]
     assert con.execute("SELECT row FROM total_doses").fetchall() == [(3,)]
-    assert con.execute("SELECT * FROM skipped_doses ORDER BY 1").fetchall() == [(1, "title"), (2, "title"), (7, "blank")]
+    assert con.execute("SELECT * FROM skipped_doses ORDER BY 1").fetchall() == [
+        (1, "title"),
+        (2, "title"),
+        (7, "blank"),
+    ]
 
 
 def test_cells_of_a_sheet(tmp_path):
@@ -329,7 +338,11 @@ def test_a_data_frame_of_an_rda_file(tmp_path):
     copied("tables.rda")(tmp_path / "t.rda")
     assert "these tables: frame, times" in fault_of(tmp_path, "t.rda")
     assert read(tmp_path, "t.rda", table="frame")[1] == TABLE
-    assert read(tmp_path, "t.rda", table="times")[1] == [("2020-01-01", "true"), ("2020-01-01 08:30:00", ""), ("", "false")]
+    assert read(tmp_path, "t.rda", table="times")[1] == [
+        ("2020-01-01", "true"),
+        ("2020-01-01 08:30:00", ""),
+        ("", "false"),
+    ]
 
 
 def test_a_table_of_an_sqlite_file_is_named_where_there_are_several(tmp_path):
@@ -390,7 +403,9 @@ def test_another_format_under_the_name_of_text_is_read_for_what_it_is(tmp_path):
     assert read(tmp_path, "d.csv")[1] == TABLE
 
 
-@pytest.mark.parametrize(("name", "package"), [("doses.xlsx", "python-calamine"), ("doses.dta", "pyreadstat"), ("doses.rds", "rdata")])
+@pytest.mark.parametrize(
+    ("name", "package"), [("doses.xlsx", "python-calamine"), ("doses.dta", "pyreadstat"), ("doses.rds", "rdata")]
+)
 def test_a_missing_package_is_named(tmp_path, monkeypatch, name, package):
     WRITERS[name](tmp_path / name)
     for module in ("python_calamine", "pyreadstat", "rdata"):

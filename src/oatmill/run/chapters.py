@@ -119,9 +119,7 @@ def columns_of(study: Study) -> Columns:
     if absent and study.generate is None:
         faults = [Fault(_("there is no such file"), file=study.sources[name].file) for name in absent]
         raise FileMissing(_("The study file names files that do not exist."), faults)
-    return {
-        name: frozenset(TABLES[name].names) if name in absent else _columns(study, name) for name in study.sources
-    }
+    return {name: frozenset(TABLES[name].names) if name in absent else _columns(study, name) for name in study.sources}
 
 
 def _columns(study: Study, table: str) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """The .xls and .ods workbooks of this folder, written by xlwt and odfpy, which the project does not need otherwise.
 
-    python -m venv /tmp/w && /tmp/w/bin/pip install xlwt odfpy && /tmp/w/bin/python make_workbooks.py
+python -m venv /tmp/w && /tmp/w/bin/pip install xlwt odfpy && /tmp/w/bin/python make_workbooks.py
 """
 
 import datetime as dt

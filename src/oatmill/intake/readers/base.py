@@ -91,7 +91,7 @@ def needed(module: str, package: str) -> Any:
         pass
     raise PackageMissing(
         _("This file needs the package {package}, which is not installed.", package=package),
-        cure=_('Install it with: {command}', command='pip install "oatmill[formats]"'),
+        cure=_("Install it with: {command}", command='pip install "oatmill[formats]"'),
     )
 
 
@@ -184,7 +184,7 @@ def text_of(value: Any) -> str | None:
     >>> text_of(60.0), text_of(0.1), text_of(dt.datetime(2020, 1, 31)), text_of(True), text_of(float("nan"))
     ('60', '0.1', '2020-01-31', 'true', None)
     """
-    if value is None or value != value:  # noqa: PLR0124 # not a number, not a time
+    if value is None or value != value:  # not a number, not a time
         return None
     if isinstance(value, str):
         return value

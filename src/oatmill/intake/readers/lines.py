@@ -42,7 +42,9 @@ def has_care(source: Source) -> bool:
     return source.header_line > 1 or bool(source.comment) or bool(source.total_lines)
 
 
-def without_rows(lines: Iterator[str], source: Source, delimiter: str, *, one_column: bool) -> Iterator[tuple[str, str]]:
+def without_rows(
+    lines: Iterator[str], source: Source, delimiter: str, *, one_column: bool
+) -> Iterator[tuple[str, str]]:
     """Each line with what it is: row, title, comment, blank or inside (of a cell that began above)."""
     quotes = Quotes(delimiter)
     for number, line in enumerate(lines, 1):

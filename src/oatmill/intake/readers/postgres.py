@@ -49,7 +49,6 @@ class _Address:
     sslmode: str = "prefer"
 
 
-
 def export(source: Source, target: Path) -> None:
     """Write the table of `source` to `target` as CSV in UTF-8; columns under `drop` stay on the server.
 
@@ -78,7 +77,9 @@ def _address(source: Source) -> _Address:
     except ValueError:
         host, port, parts = None, 0, urlsplit("")
     if not host or parts.scheme not in _SCHEMES or not parts.path.strip("/") or not parts.username:
-        raise _error(source, _("what {name} holds is not the URL of a database", name=source.url_from), _cure_address(source))
+        raise _error(
+            source, _("what {name} holds is not the URL of a database", name=source.url_from), _cure_address(source)
+        )
     return _Address(
         host,
         port,
@@ -142,9 +143,13 @@ def _quietly(source: Source, step: Callable[[], Found], *, login: bool = False, 
 
 def _words(source: Source, code: str | None, *, login: bool, reading: bool) -> tuple[str, str]:
     if code in ("28P01", "28000"):
-        return _("the database refuses the user or the password"), _("Check the user and the password in {name}.", name=source.url_from)
+        return _("the database refuses the user or the password"), _(
+            "Check the user and the password in {name}.", name=source.url_from
+        )
     if code == "3D000":
-        return _("the server has no such database"), _("Check the name of the database in {name}.", name=source.url_from)
+        return _("the server has no such database"), _(
+            "Check the name of the database in {name}.", name=source.url_from
+        )
     if code == "42501":
         cure = _("Ask who runs the database for the right to SELECT from it.")
         return _("this user may not read the table"), cure
@@ -156,7 +161,9 @@ def _words(source: Source, code: str | None, *, login: bool, reading: bool) -> t
         return _("the connection to the database broke off while it was read"), cure
     if login:
         return _("the server did not let the connection in"), _cure_address(source)
-    cure = _("Check that the server runs, that host and port in {name} are right, and the network.", name=source.url_from)
+    cure = _(
+        "Check that the server runs, that host and port in {name} are right, and the network.", name=source.url_from
+    )
     return _("the server of the database cannot be reached"), cure
 
 

@@ -69,7 +69,7 @@ def _frames(path: Path, name: str) -> dict[str, pd.DataFrame]:
         found = _converted(rdata, _bytes(path, name))
     except (Unreadable, OatmillError):
         raise
-    except Exception:  # noqa: BLE001, S110 # the library raises many kinds for a damaged file
+    except Exception:  # noqa: BLE001 # the library raises many kinds for a damaged file
         pass
     if found is None:
         raise Unreadable(damaged(name))

@@ -56,7 +56,9 @@ def read_samples(path: Path) -> list[Sample]:
     fault = None
     try:
         kind = find_kind(Source(file=path.name), path)
-        found: list[Sample] = text_samples(path, kind) if kind in ("text", "gzip", "zip") else reader(kind).samples(path, kind)
+        found: list[Sample] = (
+            text_samples(path, kind) if kind in ("text", "gzip", "zip") else reader(kind).samples(path, kind)
+        )
     except Unreadable as unreadable:
         fault = unreadable.fault
     except (OSError, ValueError, RuntimeError) as error:
@@ -191,7 +193,9 @@ def _comment(lines: Sequence[str], delimiter: str) -> str | None:
 def _cut(lines: Sequence[str], delimiter: str, comment: str | None) -> list[list[str]]:
     """Rows by line of the file: a line that is none, or that belongs to the row above, is an empty row."""
     rows: list[list[str]] = []
-    reader = csv.reader(("\n" if comment and line.startswith(comment) else line + "\n" for line in lines), delimiter=delimiter)
+    reader = csv.reader(
+        ("\n" if comment and line.startswith(comment) else line + "\n" for line in lines), delimiter=delimiter
+    )
     try:
         for row in reader:
             rows.append(row)
@@ -203,7 +207,7 @@ def _cut(lines: Sequence[str], delimiter: str, comment: str | None) -> list[list
 
 def _header_line(rows: Rows) -> tuple[int, bool]:
     """The first line whose cells are mostly filled, words, and as many as in the rows below; titles stand above it."""
-    widths = Counter(_width(row) for row in rows[: SAMPLE_ROWS] if _filled(row))
+    widths = Counter(_width(row) for row in rows[:SAMPLE_ROWS] if _filled(row))
     width = max((w for w, n in widths.items() if n >= 0.2 * sum(widths.values())), default=1)
     for line, row in enumerate(rows[:_TITLES], 1):
         if _filled(row) >= max(1, 0.6 * width) and _is_words(row):

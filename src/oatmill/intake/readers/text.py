@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING
 from oatmill.errors import Fault, StudyInvalid
 from oatmill.intake import sql
 from oatmill.intake.readers import archives, lines
-from oatmill.intake.readers.base import MOST_COLUMNS, DataFile, Unreadable, finish, note_skipped, place, select_rows, start
+from oatmill.intake.readers.base import (
+    MOST_COLUMNS,
+    DataFile,
+    Unreadable,
+    finish,
+    note_skipped,
+    place,
+    select_rows,
+    start,
+)
 from oatmill.study import Source
 from oatmill.text import _, integer, ngettext
 
@@ -47,7 +56,16 @@ def open_file(table: str, source: Source, path: Path, kind: str) -> DataFile:
         what = _("the header has more than {n} columns", n=integer(MOST_COLUMNS))
         raise Unreadable(Fault(what, file=source.name, row=1, cure=_whole_file_cure()))
     names = tuple(cell.strip() for cell in header)
-    return DataFile(table, source, path, names, delimiter, kind, native=bool(source.url_from))
+    return DataFile(
+        table,
+        source,
+        path,
+        names,
+        delimiter,
+        kind,
+        native=bool(source.url_from),
+        first_line=1 if source.url_from else 2,
+    )
 
 
 def head_of(path: Path, kind: str, source: Source) -> bytes:
@@ -102,7 +120,7 @@ def _load(con: duckdb.DuckDBPyConnection, file: DataFile, folder: Path, copies: 
         return [_not_text(file.source)]
     except duckdb.Error:
         return [Fault(_("the file cannot be read as rows and columns"), file=file.name, cure=_whole_file_cure())]
-    if not lines.has_care(file.source):
+    if not lines.has_care(file.source) and not file.source.url_from:
         skipped = _notes(con, file, path, number)
     if skipped:
         _note(con, file, skipped)
@@ -153,7 +171,9 @@ def _notes(con: duckdb.DuckDBPyConnection, file: DataFile, path: Path, number: i
 def _note(con: duckdb.DuckDBPyConnection, file: DataFile, skipped: list[tuple[int, str]]) -> None:
     note_skipped(con, file, skipped)
     # DuckDB counts only rows and broken lines.
-    bad = con.execute(f"SELECT DISTINCT line FROM broken_{file.table} WHERE line IS NOT NULL ORDER BY 1 DESC").fetchall()
+    bad = con.execute(
+        f"SELECT DISTINCT line FROM broken_{file.table} WHERE line IS NOT NULL ORDER BY 1 DESC"
+    ).fetchall()
     for (line,) in bad:
         (true,) = place([number for number, _why in skipped], [line])
         con.execute(f"UPDATE broken_{file.table} SET line = ? WHERE line = ?", [true, line])
