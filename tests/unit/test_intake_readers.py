@@ -285,7 +285,9 @@ def test_an_error_in_a_cell_is_seen(tmp_path):
         page.write_row(0, 1, ["client_id", "dose_mg", "ok", "seen"])
         page.write_row(1, 1, ["1", None, True])
         page.write_formula(1, 2, "=1/0", None, "#DIV/0!")
-        page.write_datetime(1, 4, dt.datetime(2020, 1, 1, 8, 30), book.add_format({"num_format": "yyyy-mm-dd hh:mm"}))
+        page.write_datetime(
+            1, 4, dt.datetime.fromisoformat("2020-01-01T08:30"), book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
+        )
     assert read(tmp_path, "d.xlsx")[1] == [("1", "#DIV/0!", "true", "2020-01-01 08:30:00")]
 
 

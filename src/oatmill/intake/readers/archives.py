@@ -65,10 +65,10 @@ def unpacked(path: Path, kind: str, member: str | None, name: str) -> Iterator[_
 
 def _inside(stack: ExitStack, path: Path, kind: str, member: str | None, name: str) -> tuple[IO[bytes] | None, int]:
     if kind == "gzip":
-        return stack.enter_context(gzip.open(path, "rb")), path.stat().st_size  # type: ignore[return-value]
+        return stack.enter_context(gzip.GzipFile(path, "rb")), path.stat().st_size  # type: ignore[return-value]
     archive = stack.enter_context(zipfile.ZipFile(path))
     info = _member(archive, member, name)
-    return stack.enter_context(archive.open(info)), info.compress_size
+    return stack.enter_context(zipfile.ZipFile.open(archive, info)), info.compress_size
 
 
 def members(path: Path) -> list[str]:

@@ -34,7 +34,7 @@ def kind_of(path: Path, head: bytes) -> str:
             return kind
     if ending in _R_NAMES and (_begins_like_r(head) or head.startswith(_PACKED[:2])):
         return "r"
-    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _kind_of_zip(path)
     if head.startswith(b"\x1f\x8b"):
         return "gzip"

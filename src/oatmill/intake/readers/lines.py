@@ -65,11 +65,9 @@ def without_rows(
 def header_of(text: str, source: Source, delimiter: str | None) -> str:
     """The beginning of a file from the line with the names on."""
     lines = io.StringIO(text, newline=None)
-    skipped = 0
     for number, line in enumerate(lines, 1):
         if number >= source.header_line and not (source.comment and line.startswith(source.comment)) and line != "\n":
             return line + lines.read()
-        skipped += 1
     return ""
 
 

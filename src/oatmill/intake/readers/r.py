@@ -97,7 +97,7 @@ def _moments(values: Any, seconds: int) -> Any:
     """Days or seconds since 1970 as datetimes."""
     import numpy as np
 
-    numbers = np.ma.filled(np.ma.asarray(values, dtype="float64"), np.nan) * seconds
+    numbers: Any = np.ma.filled(np.ma.asarray(values, dtype="float64"), np.nan) * seconds
     known = np.isfinite(numbers)
     moments = np.full(numbers.shape, np.datetime64("NaT"), dtype="datetime64[us]")
     moments[known] = np.rint(numbers[known] * 1e6).astype("int64").astype("datetime64[us]")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import zipfile
 from collections import Counter, deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,7 +76,7 @@ def text_samples(path: Path, kind: str) -> list[Sample]:
         return [text_sample(path, kind, None)]
     try:
         names = archives.members(path)
-    except (OSError, ValueError, RuntimeError, archives.zipfile.BadZipFile):
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile):
         raise Unreadable(damaged(path.name)) from None
     if len(names) == 1:
         return [text_sample(path, kind, None)]

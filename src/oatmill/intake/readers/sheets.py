@@ -6,7 +6,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from oatmill.errors import Fault
 from oatmill.intake.readers.base import Unreadable
@@ -65,7 +65,7 @@ def errors_of(path: Path, sheet: str) -> dict[int, dict[int, str]]:
 def _parts(archive: zipfile.ZipFile, member: str) -> Iterator[bytes]:
     """The member in parts that overlap, so that no cell is cut in two in all of them."""
     tail = b""
-    with archive.open(member) as stream:
+    with zipfile.ZipFile.open(archive, member) as stream:
         while block := stream.read(_CHUNK):
             yield tail + block
             tail = block[-_TAIL:]
@@ -82,15 +82,15 @@ def _member_of(archive: zipfile.ZipFile, sheet: str) -> str | None:
                 target = links.get(key, "").lstrip("/")
                 member = target if target.startswith("xl/") else f"xl/{target}"
                 return member if member in archive.namelist() else None
-    except (KeyError, ElementTree.ParseError):
+    except (KeyError, ET.ParseError):
         pass
     return None
 
 
-def _tree(archive: zipfile.ZipFile, member: str) -> ElementTree.Element:
+def _tree(archive: zipfile.ZipFile, member: str) -> ET.Element:
     if archive.getinfo(member).file_size > _LARGEST_INDEX:
         raise KeyError(member)
-    return ElementTree.fromstring(archive.read(member))
+    return ET.fromstring(archive.read(member))
 
 
 def _far(name: str) -> Fault:

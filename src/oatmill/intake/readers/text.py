@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,12 +100,8 @@ def _load(con: duckdb.DuckDBPyConnection, file: DataFile, folder: Path, copies: 
         copies.append(folder / f"{file.table}.{name}.csv")
         return copies[-1]
 
-    path = file.path
     try:
-        if file.kind != "text":
-            path = _unpack(file, copy("unpacked"))
-        if not _is_utf8(file.source.encoding):
-            path = _copy_as_utf8(path, file, copy("utf8"))
+        path = _as_utf8(file, copy)
         number, endless = _count_lines(file, path)
         if endless:
             return [endless]
@@ -120,12 +117,17 @@ def _load(con: duckdb.DuckDBPyConnection, file: DataFile, folder: Path, copies: 
         return [_not_text(file.source)]
     except duckdb.Error:
         return [Fault(_("the file cannot be read as rows and columns"), file=file.name, cure=_whole_file_cure())]
-    if not lines.has_care(file.source) and not file.source.url_from:
-        skipped = _notes(con, file, path, number)
-    if skipped:
-        _note(con, file, skipped)
+    _note(con, file, skipped or _notes(con, file, path, number))
     finish(con, file)
     return _broken_lines(con, file)
+
+
+def _as_utf8(file: DataFile, copy: Callable[[str], Path]) -> Path:
+    """The file, or a copy where it is packed or in another encoding."""
+    path = file.path
+    if file.kind != "text":
+        path = _unpack(file, copy("unpacked"))
+    return path if _is_utf8(file.source.encoding) else _copy_as_utf8(path, file, copy("utf8"))
 
 
 def _copy_into(con: duckdb.DuckDBPyConnection, file: DataFile, path: Path) -> None:
@@ -157,6 +159,8 @@ def _count_lines(file: DataFile, path: Path) -> tuple[int, Fault | None]:
 
 def _notes(con: duckdb.DuckDBPyConnection, file: DataFile, path: Path, number: int) -> list[tuple[int, str]]:
     """Blank lines and lines inside quotes, where the file has more lines than rows."""
+    if lines.has_care(file.source) or file.source.url_from:  # they are known, or rows have no lines
+        return []
     broken = con.execute(f"SELECT count(DISTINCT line) FROM broken_{file.table}").fetchall()[0][0]
     known = 1 + _count(con, file.raw) + broken
     if number == known:
@@ -169,6 +173,8 @@ def _notes(con: duckdb.DuckDBPyConnection, file: DataFile, path: Path, number: i
 
 
 def _note(con: duckdb.DuckDBPyConnection, file: DataFile, skipped: list[tuple[int, str]]) -> None:
+    if not skipped:
+        return
     note_skipped(con, file, skipped)
     # DuckDB counts only rows and broken lines.
     bad = con.execute(
