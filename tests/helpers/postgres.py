@@ -54,8 +54,8 @@ def server() -> Iterator[Server]:
         word.write_text("owner", encoding="utf-8")
         word.chmod(0o644)
         data, port = folder / "data", _free_port()
-        _run([str(binaries / "initdb"), "-D", str(data), "-U", "owner", "-A", "scram-sha-256", "-E", "UTF8"]
-             + ["--locale", "C", "--no-sync", "--pwfile", str(word)])  # fmt: skip
+        words = [str(binaries / "initdb"), "-D", str(data), "-U", "owner", "-A", "scram-sha-256", "-E", "UTF8"]
+        _run([*words, "--locale", "C", "--no-sync", "--pwfile", str(word)])
         words = [str(binaries / "postgres"), "-D", str(data), "-p", str(port), "-h", "127.0.0.1"]
         words += ["-k", str(folder), "-c", "fsync=off"]
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_as_user())

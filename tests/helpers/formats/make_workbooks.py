@@ -1,6 +1,6 @@
 """The .xls and .ods workbooks of this folder, written by xlwt and odfpy, which the project does not need otherwise.
 
-python -m venv /tmp/w && /tmp/w/bin/pip install xlwt odfpy && /tmp/w/bin/python make_workbooks.py
+pip install xlwt odfpy && python make_workbooks.py      (in an environment of their own)
 """
 
 import datetime as dt

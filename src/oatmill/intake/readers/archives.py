@@ -68,7 +68,7 @@ def _inside(stack: ExitStack, path: Path, kind: str, member: str | None, name: s
         return stack.enter_context(gzip.GzipFile(path, "rb")), path.stat().st_size  # type: ignore[return-value]
     archive = stack.enter_context(zipfile.ZipFile(path))
     info = _member(archive, member, name)
-    return stack.enter_context(zipfile.ZipFile.open(archive, info)), info.compress_size
+    return stack.enter_context(archive.open(info)), info.compress_size
 
 
 def members(path: Path) -> list[str]:

@@ -65,7 +65,7 @@ def errors_of(path: Path, sheet: str) -> dict[int, dict[int, str]]:
 def _parts(archive: zipfile.ZipFile, member: str) -> Iterator[bytes]:
     """The member in parts that overlap, so that no cell is cut in two in all of them."""
     tail = b""
-    with zipfile.ZipFile.open(archive, member) as stream:
+    with archive.open(member) as stream:
         while block := stream.read(_CHUNK):
             yield tail + block
             tail = block[-_TAIL:]
