@@ -113,6 +113,7 @@ class _Work:
 
     def run(self, workers: int, pdf: bool, debug: bool) -> Report:
         chapters = find_chapters(bundle() / "notebooks", self.study.folder / "notebooks")
+        self.study = read_databases(self.study, self.places.work)
         fingerprints = record.input_fingerprints(self.study, self.places.work)
         key = hash_text(record.report_key(self.study, fingerprints, chapters, pdf), last_mark(self.places.work))
         if self._is_made(key):
@@ -232,6 +233,15 @@ def open_session(study: Study, work: Path) -> Session:
     from oatmill.session import Session
 
     return Session(study, Showing(work))
+
+
+def read_databases(study: Study, work: Path) -> Study:
+    """The study with the present content of its databases."""
+    if not study.databases:
+        return study
+    from oatmill.intake.databases import fetch
+
+    return fetch(study, work, again=True)
 
 
 def build_stations(study: Study, work: Path) -> Study:
