@@ -80,10 +80,8 @@ def _improved(book: Book, plan: Plan, profile: Profile) -> Plan | None:
     tight = {key: plan.widened.get(key, 1) * 2 for key in _tight_totals(book, plan, profile)}
     if tight:
         return replace(plan, widened={**plan.widened, **tight})
-    close = known_too_closely(book, profile)
-    if not close:
-        return None
-    return _loosened(book, plan, profile, close[0])
+    close = next(known_too_closely(book, profile), None)
+    return None if close is None else _loosened(book, plan, profile, close)
 
 
 # Step 2
