@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -160,8 +161,10 @@ class _Work:
     def _changed(self, pages: Sequence[Page], plan: PlanJson, work: Path) -> set[str]:
         """The pages that ran under a plan that differs from `plan` in one of their cells."""
         differ = self.parts.pages_changed or pages_changed
-        ran = [page for page in pages if page.folder]
-        return {page.name for page in ran if page.name in differ(page.plan, plan, work)}
+        ran = [(page.name, page.plan, json.dumps(page.plan, sort_keys=True)) for page in pages if page.folder]
+        plans = {text: before for _name, before, text in ran}
+        differing = {text: differ(before, plan, work) for text, before in plans.items()}
+        return {name for name, _before, text in ran if name in differing[text]}
 
     def _publish(self, actual: Study, capabilities: Sequence[Capability], pages: list[Page], pdf: bool) -> None:
         new = start_new(self.places)
@@ -186,7 +189,7 @@ class _Work:
         manifest = record.build_manifest(self.study, actual, pages, self.timings, known)
         manifest["disclosure"]["after_release"] = heeded_name(self.places.work)
         write_atomically(new / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
-        gate = self.parts.check_publishable or check_publishable
+        gate = self.parts.check_publishable or gate_of_one_run()
         gate(new, self.places.work)  # before Sphinx, whose warnings repeat what pages hold
         material = BookMaterial(self.study, pages, capabilities, manifest, stage, self.places.work, pdf)
         self._timed(_("Building the book"), "book", lambda: self.parts.build_book(material, new))
@@ -298,6 +301,18 @@ def check_publishable(folder: Path, work: Path, rows_again: RowsAgain | None = N
         unused=unused,
         meant=[json.dumps(manifest["study"], ensure_ascii=False)],
     )
+
+
+def gate_of_one_run() -> Callable[[Path, Path], None]:
+    """The gate for the checks of one run: between them no Result changes, so they are released once more only once."""
+    known: dict[Path, Rows] = {}
+
+    def once(work: Path, disclosure: Mapping[str, Any]) -> Rows:
+        if work not in known:
+            known[work] = released_again(work, disclosure)
+        return known[work]
+
+    return partial(check_publishable, rows_again=once)
 
 
 def released_again(work: Path, disclosure: Mapping[str, Any]) -> Rows:
