@@ -173,7 +173,7 @@ def _quality(given: Programme) -> list[Result]:
     return [
         quality.estimate_ledger(intake),
         quality.estimate_checks(intake),
-        quality.estimate_missing(intake, COVARIATES),
+        quality.estimate_missing(intake),
     ]
 
 

@@ -106,6 +106,4 @@ def test_ledger_checks_and_missing_values() -> None:
     found = estimate_ledger(intake).frame.set_index("estimand")["estimate"]
     assert found["rows_read"] == found["rows_kept"] + found["rows_quarantined"] == 10
     assert estimate_checks(intake).frame.iloc[0][["term", "estimate"]].tolist() == ["a copy", 2]
-    assert estimate_missing(intake, ["sex", "hiv"]).frame[["level", "events", "n"]].to_numpy().tolist() == [
-        ["sex", 1, 2]
-    ]
+    assert estimate_missing(intake).frame[["level", "events", "n"]].to_numpy().tolist() == [["sex", 1, 2]]
