@@ -110,7 +110,7 @@ def estimate_table_one(cohort: Cohort, covariates: Sequence[str], by: str) -> Re
     Rows with one `group` are counts of all starters; those with two (`injecting, sex`) of both, `level` being the value
     of the first and `term` that of the second.
     """
-    more = ["site"] if by == "area" else []  # an area is the sum of its sites
+    more = ["site"] if by == "area" and "site" in cohort.frame else []  # an area is the sum of its sites
     return _crossed("table_one", cohort, [name for name in (*covariates, *more) if name != by], by)
 
 

@@ -134,8 +134,11 @@ def _late_starters(book: Book, family: Family, retained: Key, started_by: dt.dat
 
 def _span(period: str) -> tuple[dt.date, dt.date]:
     """First and last day of a month (2016-04), a quarter (2016Q2) or a year (2016)."""
-    year = int(period[:4])
-    first, months = {4: (1, 12), 6: (3 * int(period[-1]) - 2, 3), 7: (int(period[-2:]), 1)}[len(period)]
+    year, first, months = int(period[:4]), 1, 12
+    if "Q" in period:
+        first, months = 3 * int(period[-1]) - 2, 3
+    elif "-" in period:
+        first, months = int(period[-2:]), 1
     after = dt.date(year + (first + months > 12), (first + months - 1) % 12 + 1, 1)
     return dt.date(year, first, 1), after - dt.timedelta(days=1)
 
