@@ -243,8 +243,9 @@ def estimate_differences(counts: Shown, ages: Shown | None, by: str) -> Result:
         for one, other in combinations(sizes.index, 2)
     ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=["group", "level", "term", "n", "estimate"]).assign(estimand="smd")
-    same = counts.frame[["population", "definition"]].iloc[0].to_dict() if len(counts.frame) else {}
-    frame = frame.assign(unit="standard deviations", **same)
+    for column in ("population", "definition"):
+        frame[column] = counts.frame[column].iloc[0] if len(counts.frame) else ""
+    frame["unit"] = "standard deviations"
     return Result("differences", "derived", frame, sources=(counts, *([ages] if ages else [])))
 
 
@@ -309,11 +310,11 @@ def estimate_episodes_per_client(episodes: pd.DataFrame) -> Result:
 
 
 def estimate_first_return(episodes: pd.DataFrame) -> Result:
-    """Clients by the days between the end of their first episode and the start of the second; `none` came back."""
+    """Clients by the days between their first episode and the second; those with one episode first."""
     two = episodes[episodes["episode"] <= 2].sort_values(["client", "episode"])
     away = two.groupby("client")["start_day"].last() - two.groupby("client")["end_day"].first() - 1
-    once = ~two["client"].duplicated(keep=False).to_numpy()
-    classes = pd.cut(away[away.index.difference(two["client"][once])], RETURN_DAYS, labels=_return_labels())
+    once = two.groupby("client").size() == 1
+    classes = pd.cut(away[~once], list(RETURN_DAYS), labels=_return_labels())
     found = {"1": int(once.sum())} | classes.value_counts(sort=False).to_dict()
     groups = ["episodes", *["days away"] * (len(found) - 1)]
     rows = pd.DataFrame({"group": groups, "level": list(found), "estimate": list(map(float, found.values()))})

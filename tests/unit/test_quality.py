@@ -26,7 +26,9 @@ from oatmill.tables.consequences import table_consequences
 from oatmill.tables.quality import table_checks, table_duplicates, table_missing
 
 
-def intake(checks: list[tuple], ledger: list[tuple] = (("doses", "d.csv", 100, 98, 2),), **tables: pd.DataFrame) -> Intake:  # type: ignore[assignment]
+def intake(
+    checks: list[tuple], ledger: list[tuple] = (("doses", "d.csv", 100, 98, 2),), **tables: pd.DataFrame
+) -> Intake:  # type: ignore[assignment]
     return Intake(
         tables, None, (),
         pd.DataFrame(ledger, columns=["table", "file", "rows_read", "rows_kept", "rows_quarantined"]),

@@ -12,7 +12,7 @@ import pandas as pd
 from oatmill.disclosure import Released
 from oatmill.figures import BLUE, GREY, LIGHT, ORANGE, Plot, make_plot, themed
 from oatmill.figures.flow import Stage, draw_flow
-from oatmill.figures.grid import draw_grid, largest
+from oatmill.figures.grid import draw_grid, in_grid, largest
 from oatmill.labels import LEVELS, label
 from oatmill.text import _, integer
 
@@ -73,13 +73,11 @@ def plot_starters_by_site(released: Released) -> Plot:
     frame = released.where(group="site")
     cells, sizes = frame[frame["period"] != ""], frame[frame["period"] == ""].set_index("level")["estimate"]
     sites, periods = largest(sizes.fillna(0)), sorted(cells["period"].unique())
-    shape = {"index": sites, "columns": periods}
-    wide = cells.pivot(index="level", columns="period", values="estimate").reindex(**shape)
-    hidden = cells.assign(hidden=cells["status"] == "withheld").pivot(index="level", columns="period", values="hidden")
+    wide, hidden = in_grid(cells, sites, periods)
     length = {7: _("Month of entry"), 6: _("Quarter of entry"), 4: _("Year of entry")}[len(periods[0])]
     figure, axes = draw_grid(
         wide,
-        hidden.reindex(**shape).eq(True),
+        hidden,
         title=length,
         highest=float(np.nanmax(wide)),
         key=_("Clients who entered"),
@@ -107,7 +105,7 @@ def plot_pyramid(released: Released) -> Plot:
         counts = cells[cells["term"] == sex].set_index("level")["estimate"].reindex(bands).to_numpy(float)
         axes.barh(bands, sign * np.nan_to_num(counts), height=0.86, color=colour)
         for place in np.flatnonzero(np.isnan(counts) & cells["term"].eq(sex).any()):
-            axes.text(sign * 0.5, place, "×", ha="center", va="center", color=GREY)
+            axes.text(sign * 0.5, float(place), "×", ha="center", va="center", color=GREY)
     widest = float(np.nanmax([cells["estimate"].max(), 1]))
     axes.set_xlim(-1.08 * widest, 1.08 * widest)
     ticks = [tick for tick in axes.get_xticks() if abs(tick) <= 1.08 * widest]
@@ -130,7 +128,7 @@ def _pyramid_alt(cells: pd.DataFrame) -> str:
     known = cells[(cells["level"] != "missing") & (cells["term"] != "missing")].dropna(subset=["estimate"])
     if known.empty:
         return _("All counts are withheld.")
-    most = known.loc[known["estimate"].idxmax()]
+    most = known.sort_values("estimate", kind="stable").iloc[-1]
     return _(
         "The largest group are {sex} clients aged {band}, {n}.",
         sex=label(LEVELS, most["term"]), band=most["level"], n=integer(most["estimate"]),

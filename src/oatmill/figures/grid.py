@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from oatmill.figures import LIGHT, in_figure
@@ -32,7 +33,7 @@ def draw_grid(
     figure, axes = plt.subplots(figsize=(6.6, 1.7 + 0.28 * len(wide)))
     axes.set_facecolor("white")
     hidden = np.where(withheld.to_numpy(), 1.0, np.nan)
-    axes.pcolormesh(hidden, cmap=_one_colour(), vmin=0, vmax=1, edgecolors="none")
+    axes.pcolormesh(hidden, cmap=ListedColormap([LIGHT]), vmin=0, vmax=1, edgecolors="none")
     sns.heatmap(
         wide, ax=axes, cmap="Blues", vmin=0, vmax=highest, xticklabels=False, yticklabels=False,
         linewidths=0.4, linecolor="white", cbar_kws={"label": key, "shrink": min(1.0, 3.0 / (0.28 * len(wide) + 0.4))},
@@ -52,14 +53,19 @@ def largest(sizes: pd.Series, most: int = MOST_ROWS) -> list[str]:
     return sorted(sizes.sort_values(ascending=False, kind="stable").head(most).index)
 
 
+def in_grid(frame: pd.DataFrame, rows: Sequence[str], periods: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Numbers by row (`level`) and period, and which of them are withheld."""
+    hidden = frame.assign(hidden=(frame["status"] == "withheld").astype(float))
+    wide = (
+        each.pivot(index="level", columns="period", values=name)
+        for each, name in ((frame, "estimate"), (hidden, "hidden"))
+    )
+    numbers, withheld = (each.reindex(index=list(rows), columns=list(periods)) for each in wide)
+    return numbers, withheld.eq(1)
+
+
 def all_months(periods: Sequence[str]) -> list[str]:
     """Every month from the first to the last, also those in which nothing was found."""
     if not len(periods):
         return []
     return [str(month) for month in pd.period_range(min(periods), max(periods), freq="M")]
-
-
-def _one_colour() -> str:
-    from matplotlib.colors import ListedColormap
-
-    return ListedColormap([LIGHT])  # type: ignore[return-value]

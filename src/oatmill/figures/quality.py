@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from oatmill.disclosure import Released
 from oatmill.figures import BLUE, GREY, LIGHT, RED, Plot, in_figure, make_plot, themed
-from oatmill.figures.grid import all_months, draw_grid, largest
+from oatmill.figures.grid import all_months, draw_grid, in_grid, largest
 from oatmill.labels import LEVELS, label
 from oatmill.text import _, integer, ngettext, number
 
@@ -22,14 +22,11 @@ def plot_site_months(released: Released, logs: Released) -> Plot:
     frame = released.frame
     usual = frame.groupby("level")["estimate"].median()
     sites = largest(usual)
-    shape = {"index": sites, "columns": all_months(frame["period"])}
-    relative = (
-        frame.pivot(index="level", columns="period", values="estimate").reindex(**shape).div(usual[sites], axis=0)
-    )
-    hidden = frame.assign(hidden=frame["status"] == "withheld").pivot(index="level", columns="period", values="hidden")
+    wide, hidden = in_grid(frame, sites, all_months(frame["period"].tolist()))
+    relative = wide.div(usual[sites], axis=0)
     figure, axes = draw_grid(
         relative,
-        hidden.reindex(**shape).eq(True),
+        hidden,
         title=_("Month"),
         highest=_DARKEST,
         key=_("Share of the site's usual month"),
@@ -43,7 +40,7 @@ def plot_site_months(released: Released, logs: Released) -> Plot:
 def _mark_missing_logs(axes: Axes, wide: pd.DataFrame, logs: Released) -> None:
     for row in logs.frame[(logs.frame["period"] != "")].to_dict("records"):
         if row["estimate"] != 0 and row["level"] in wide.index and row["period"] in wide.columns:
-            where = (wide.columns.get_loc(row["period"]) + 0.5, wide.index.get_loc(row["level"]) + 0.5)
+            where = (list(wide.columns).index(row["period"]) + 0.5, list(wide.index).index(row["level"]) + 0.5)
             axes.plot(*where, "x", color="white", markersize=8, markeredgewidth=4)
             axes.plot(*where, "x", color=RED, markersize=7, markeredgewidth=2)
 

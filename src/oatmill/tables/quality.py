@@ -100,9 +100,9 @@ def table_missing(missing: Released | None, checks: Released, ledger: Released) 
     """Rows without a value by table and column; those of the dosing log come from its checks."""
     rows = _blank_in_log(checks, ledger)
     for row in missing.frame.to_dict("records") if missing else []:
-        rows.append(_blank(row["population"].removeprefix("rows of "), row["level"], row["events"], row["estimate"]))
-    for row in rows:
-        row["table"] = _("clients") if row["table"] == "clients in the clients table" else row["table"]
+        table = row["population"].removeprefix("rows of ")
+        table = "clients" if table == "clients in the clients table" else table
+        rows.append(_blank(table, row["level"], row["events"], row["estimate"]))
     columns = ["column", "rows", "share", "table"]
     return make_table(
         [*([missing] if missing else []), checks, ledger],
