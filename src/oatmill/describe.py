@@ -58,7 +58,7 @@ def estimate_starters_by_site(cohort: Cohort) -> Result:
     rows = pd.concat([cells, sites, periods, quarters], ignore_index=True).fillna({"group": "", "level": ""})
     rows = rows.drop_duplicates(["group", "level", "period"]).rename(columns={"size": "estimate"})
     rows = rows.reset_index(drop=True).assign(estimand="starters", unit="clients", **_who(cohort))
-    rows["n"] = rows["estimate"].where(rows["group"] == "").mask(rows["group"] == "", len(frame))
+    rows["n"] = np.where((rows["group"] == "") | (rows["period"] == ""), float(len(frame)), np.nan)
     return Result("starters_by_site", "counts", rows, sums=_sums_of_sites(rows))
 
 
@@ -82,9 +82,9 @@ def _sums_of_sites(rows: pd.DataFrame) -> tuple[Sum, ...]:
     for longer in sorted({period for site, period in at if not site and period}):
         shorter = [at["", p] for s, p in at if not s and p and _is_part(p, longer)]
         found += [(at["", longer], shorter)] if shorter else []
-    found += (
-        [((place, "n"), [at[site, ""] for site in sites]) for place, _column in [at["", min(cells)]]] if cells else []
-    )
+    if sites:
+        whole = (at[sites[0], ""][0], "n")
+        found.append((whole, [at[site, ""] for site in sites]))
     return tuple(Sum((whole,), tuple(parts)) for whole, parts in found)
 
 

@@ -26,7 +26,7 @@ def plot_attrition(released: Released) -> Plot:
     figure = draw_flow([_stage(row, number) for number, row in enumerate(frame.to_dict("records"))])
     first, last = frame["estimate"].iloc[0], frame["estimate"].iloc[-1]
     alt = _("Of {all} clients in the log {kept} are in the cohort.", all=_count(first), kept=_count(last))
-    return make_plot(released, figure, name="attrition", caption=_("From the log to the cohort."), alt=alt)
+    return make_plot(released, figure, name="attrition", caption=_("From the log to the cohort."), alt=alt, narrow=True)
 
 
 def _stage(row: Mapping[Any, Any], number: int) -> Stage:

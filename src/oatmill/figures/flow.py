@@ -18,7 +18,7 @@ from matplotlib.textpath import TextToPath
 from oatmill.figures import BLUE, GREY
 from oatmill.text import visible
 
-_WIDTH, _BOX, _EDGE, _SIZE = 5.6, 2.35, 0.08, 10.0  # inches; points
+_WIDTH, _BOX, _EDGE, _SIZE = 4.9, 2.1, 0.06, 10.0  # inches; points
 _LINE, _PAD, _GAP = 1.35 * _SIZE / 72, 0.1, 0.3
 
 
@@ -35,7 +35,7 @@ class Stage:
 def draw_flow(stages: Sequence[Stage]) -> Figure:
     """The stages from top to bottom; what was left out stands to the right of the arrow."""
     boxes = [_lines(stage.head, stage.words, _BOX) for stage in stages]
-    side_width = _WIDTH - _BOX - 2 * _EDGE - 0.45
+    side_width = _WIDTH - _BOX - 2 * _EDGE - 0.3
     outs = [_lines(stage.out_head, stage.out_words, side_width) for stage in stages]
     total = sum(map(_height, boxes)) + sum(_between(out) for out in outs[1:]) + 2 * _EDGE
     figure = plt.figure(figsize=(_WIDTH, total), layout="none")

@@ -108,6 +108,7 @@ def _draw_above(axes: Axes, row: pd.Series, total: float, right: float, width: f
     count = _("{n} client-days", n=integer(row["estimate"])) if known else _("withheld")
     axes.text(place, height, f"{words}\n{count}\n", ha="center", va="bottom", fontsize=9, color=RED)
     axes.set_xlim(right=place + 5 * width)
+    axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= right])
 
 
 def _dose_alt(low: np.ndarray, share: np.ndarray, width: float, above: bool) -> str:

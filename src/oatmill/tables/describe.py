@@ -137,7 +137,7 @@ def _covariates_of(counts: Released, by: str) -> list[str]:
 
 def _size_line(sizes: pd.DataFrame, shown: Sequence[str]) -> dict[str, str]:
     known = sizes.set_index("level")["estimate"]
-    line = {"what": _("Clients"), _ALL: _count(sizes["n"].max()), "smd": "", "block": ""}
+    line = {"what": _("Clients"), _ALL: _count(sizes["n"].max()), "smd": "", "block": _("Overall")}
     return line | {group: _count(known[group]) for group in shown}
 
 
@@ -145,7 +145,11 @@ def _age_line(ages: Released, age: Released | None, differences: Released, shown
     found = ages.frame.set_index(["level", "estimand"])["estimate"].to_dict()
     if age is not None:
         found |= {(_ALL, row["estimand"]): row["estimate"] for row in age.frame.to_dict("records")}
-    line = {"what": _("Mean age (standard deviation), years"), "smd": _largest(differences, "age"), "block": ""}
+    line = {
+        "what": _("Mean age (standard deviation), years"),
+        "smd": _largest(differences, "age"),
+        "block": _("Overall"),
+    }
     for group in (_ALL, *shown):
         mean, sd = (found.get((group, name), float("nan")) for name in ("mean_age", "sd_age"))
         line[group] = f"{number(mean)} ({number(sd)})" if mean == mean else withheld()
