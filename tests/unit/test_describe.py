@@ -34,6 +34,7 @@ from oatmill.quality import (
     estimate_missing,
     estimate_site_months,
 )
+from oatmill.tables.describe import table_one
 
 
 @pytest.fixture
@@ -231,3 +232,17 @@ def test_ledger_checks_and_missing_values() -> None:
     assert found["rows_read"] == found["rows_kept"] + found["rows_quarantined"] == 10
     assert estimate_checks(intake).frame.iloc[0][["term", "estimate"]].tolist() == ["a copy", 2]
     assert estimate_missing(intake).frame[["level", "events", "n"]].to_numpy().tolist() == [["sex", 1, 2]]
+
+
+def test_table_one_shows_the_largest_groups_and_compares_only_those() -> None:
+    """Seven areas of 30 to 36 clients; the smallest, where everybody is a woman, is not in the table."""
+    rows = [(f"a{area}", "female" if k % 2 or not area else "male") for area in range(7) for k in range(30 + area)]
+    frame = pd.DataFrame(rows, columns=["area", "sex"]).assign(client=range(len(rows)))
+    cohort = Cohort(frame, (Step("clients", len(rows), 0, "Clients"),))
+    counts = release(estimate_table_one(cohort, ["sex"], "area"), "none")
+    differences = release(estimate_differences(counts, None, "area"), "none")
+    assert differences.frame["estimate"].max() > 1
+    shown = table_one(counts, None, None, differences, "area")
+    assert "Only the 6 largest groups are shown" in shown.html
+    assert ">a0<" not in shown.html
+    assert ">0.03<" in shown.html  # 15 of 31 against half: 0.0161 / 0.4999 = 0.032

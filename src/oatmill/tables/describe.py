@@ -102,7 +102,7 @@ def table_one(counts: Released, ages: Released | None, age: Released | None, dif
         lines.append(_age_line(ages, age, differences, shown))
     for name in _covariates_of(counts, by):
         lines += _lines_of(counts, differences, name, by, shown)
-    heads = {group: f"{label(COVARIATES, by)}: {label(LEVELS, group)}" for group in shown}
+    heads = {group: label(LEVELS, group) for group in shown}
     notes = [
         _("SMD: standardised mean difference, the largest between two of the groups; not known is left out of it.")
     ]
@@ -147,7 +147,7 @@ def _age_line(ages: Released, age: Released | None, differences: Released, shown
         found |= {(_ALL, row["estimand"]): row["estimate"] for row in age.frame.to_dict("records")}
     line = {
         "what": _("Mean age (standard deviation), years"),
-        "smd": _largest(differences, "age"),
+        "smd": _largest(differences, "age", shown),
         "block": _("Overall"),
     }
     for group in (_ALL, *shown):
@@ -167,7 +167,10 @@ def _lines_of(
     margin = counts.where(group=name)
     lines = []
     for place, (level, count, n) in enumerate(zip(margin["level"], margin["estimate"], margin["n"], strict=True)):
-        line = {"what": label(LEVELS, level), "smd": "" if place or name == "age" else _largest(differences, name)}
+        line = {
+            "what": label(LEVELS, level),
+            "smd": "" if place or name == "age" else _largest(differences, name, shown),
+        }
         line[_ALL] = _count_and_share(count, n)
         for each in shown:
             line[each] = _count_and_share(cells[level, each], sizes[each])
@@ -181,8 +184,10 @@ def _count_and_share(count: float, size: float) -> str:
     return f"{integer(count)} ({percent(min(count / size, 1), 0)})" if size > 0 else integer(count)
 
 
-def _largest(differences: Released, name: str) -> str:
-    found = differences.where(group=name)["estimate"].max()
+def _largest(differences: Released, name: str, shown: Sequence[str]) -> str:
+    """The largest difference between two of the groups that stand in the table."""
+    pairs = differences.where(group=name)
+    found = pairs.loc[pairs["level"].isin(shown) & pairs["term"].isin(shown), "estimate"].max()
     return number(found, 2) if found == found else withheld()
 
 
