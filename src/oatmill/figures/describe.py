@@ -100,7 +100,7 @@ def plot_pyramid(released: Released) -> Plot:
     """Population pyramid: age in bands of five years, women to the left and men to the right."""
     cells = released.where(group="age, sex")
     bands = [band for band in dict.fromkeys(cells["level"]) if band != "missing"]
-    figure, axes = plt.subplots(figsize=(6.0, 1.5 + 0.33 * len(bands)))
+    figure, axes = plt.subplots(figsize=(4.9, 1.4 + 0.3 * len(bands)))
     for sex, sign, colour in (("female", -1, ORANGE), ("male", 1, BLUE)):
         counts = cells[cells["term"] == sex].set_index("level")["estimate"].reindex(bands).to_numpy(float)
         axes.barh(bands, sign * np.nan_to_num(counts), height=0.86, color=colour)
@@ -115,7 +115,9 @@ def plot_pyramid(released: Released) -> Plot:
         axes.text(side, 0.98, name, transform=axes.transAxes, ha="left" if side < 0.5 else "right", va="top", color=colour, fontweight="bold")  # fmt: skip
     axes.set_xlabel(_("Clients"))
     axes.set_ylabel(_("Age at entry (years)"))
-    return make_plot(released, figure, name="age_and_sex", caption=_pyramid_caption(cells), alt=_pyramid_alt(cells))
+    return make_plot(
+        released, figure, name="age_and_sex", caption=_pyramid_caption(cells), alt=_pyramid_alt(cells), narrow=True
+    )
 
 
 def _pyramid_caption(cells: pd.DataFrame) -> str:
