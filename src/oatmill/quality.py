@@ -16,6 +16,7 @@ from oatmill.results import Result, Sum
 from oatmill.schema import MEDICATIONS, TABLES
 from oatmill.text import _
 
+FEWEST_CLIENTS = 20  # of the last dose band
 PLAUSIBLE_MG = TABLES["doses"].column("dose_mg").high or 500.0
 _MEASURES = ("rows_read", "rows_kept", "rows_quarantined")
 # A blank cell here is an answer: still in treatment, or not moved to another site.
@@ -132,25 +133,50 @@ def _sums_of_months(rows: pd.DataFrame) -> tuple[Sum, ...]:
     )
 
 
-def estimate_dose_distribution(doses: Path, band_mg: float, high_mg: float = PLAUSIBLE_MG) -> Result:
+def estimate_dose_distribution(
+    doses: Path, band_mg: float, high_mg: float = PLAUSIBLE_MG, fewest: int = FEWEST_CLIENTS
+) -> Result:
     """Client-days by dose in bands: `term` is the band's lower limit in mg; a blank dose is left out.
 
-    Doses above `high_mg` are one class, `>high_mg`, however far above they lie.
+    Doses above `high_mg` are one class, `>high_mg`, however far above they lie. Below it the last band is open upwards
+    (`160+`) and as low as it takes for `fewest` clients to have had such a dose, so that no band tells of the one
+    client with the highest.
     """
-    band_dmg, high_dmg = round(10 * band_mg), round(10 * high_mg)
+    band, high = round(10 * band_mg), round(10 * high_mg)
+    last = _last_bands(doses, band, high, fewest)
+    lasts = " ".join(f"WHEN {medication} THEN {low}" for medication, low in last.items())
+    low = (
+        f"least({band} * (dose_dmg // {band}), CASE medication {lasts} END)"
+        if last
+        else f"{band} * (dose_dmg // {band})"
+    )
     found = _query(
         f"""
-        SELECT medication, CASE WHEN dose_dmg <= {high_dmg} THEN {band_dmg} * (dose_dmg // {band_dmg}) END AS low_dmg,
+        SELECT medication, CASE WHEN dose_dmg <= {high} THEN {low} END AS low_dmg,
                count(*) AS estimate, count(DISTINCT client) AS n
         FROM read_parquet(?) WHERE dose_dmg > 0 GROUP BY ALL ORDER BY ALL
         """,
         doses,
     )
-    above = f">{high_mg:g}"
-    terms = [above if pd.isna(low) else f"{low / 10:g}" for low in found["low_dmg"]]
+    rows = zip(found["medication"], found["low_dmg"], strict=True)
+    terms = [
+        f">{high_mg:g}" if pd.isna(low) else f"{low / 10:g}{'+' if low == last[code] else ''}" for code, low in rows
+    ]
     same = {"estimand": "client_days", "population": "all clients", "group": "dose_mg", "unit": "client-days"}
     frame = found.assign(term=terms, level=[MEDICATIONS[code] for code in found["medication"]], **same)
     return Result("dose_distribution", "counts", frame.drop(columns=["medication", "low_dmg"]))
+
+
+def _last_bands(doses: Path, band: int, high: int, fewest: int) -> dict[int, int]:
+    """Medication -> lower limit of the highest band that `fewest` clients have reached, of all plausible doses."""
+    highest = f"SELECT medication, client, {band} * (max(dose_dmg) // {band}) AS low FROM read_parquet(?) "
+    plausible = f"WHERE dose_dmg > 0 AND dose_dmg <= {high} GROUP BY medication, client"
+    reached = _query(f"SELECT medication, low, count(*) AS clients FROM ({highest}{plausible}) GROUP BY ALL", doses)
+    reached = reached.sort_values(["medication", "low"], ascending=[True, False])
+    reached["clients"] = reached.groupby("medication")["clients"].cumsum()
+    enough = reached[reached["clients"] >= fewest].groupby("medication")["low"].max()
+    lowest = reached.groupby("medication")["low"].min().clip(upper=0)
+    return enough.reindex(lowest.index).fillna(lowest).astype(int).to_dict()
 
 
 def _query(sql: str, doses: Path) -> pd.DataFrame:

@@ -110,6 +110,11 @@ class Session:
     def definitions(self) -> Definitions:
         return self.study.definitions
 
+    @property
+    def highest_plausible_dose_mg(self) -> float:
+        """Of the study's medication."""
+        return self.definitions.plausible_doses[self.definitions.medication]
+
     def with_gap(self, gap_days: int) -> Definitions:
         """The study's definitions with another gap."""
         return self.definitions.model_copy(update={"gap_days": gap_days})

@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from oatmill.errors import Fault, StudyInvalid, StudyMissing, StudyNotYaml
 from oatmill.profiles import PROFILES, Threshold
-from oatmill.schema import DOSE_MEANINGS, MEDICATIONS, TABLES
+from oatmill.schema import DOSE_MEANINGS, MEDICATIONS, PLAUSIBLE_DOSE_MG, TABLES
 from oatmill.source import Frozen, Source
 from oatmill.text import LANGUAGES, _, visible
 
@@ -69,6 +69,11 @@ class Definitions(Frozen):
         if not value or any(t < 1 for t in value) or list(value) != sorted(set(value)):
             raise ValueError("rising days of 1 or more")
         return value
+
+    @property
+    def plausible_doses(self) -> dict[str, float]:
+        """Medication -> the highest daily dose in mg that can be right: the study's own, else the schema's."""
+        return {name: self.plausible_dose_mg.get(name, most) for name, most in PLAUSIBLE_DOSE_MG.items()}
 
     @property
     def washout(self) -> int:

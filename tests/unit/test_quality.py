@@ -100,8 +100,28 @@ def test_doses_above_the_plausible_range_are_one_class(tmp_path: Path) -> None:
     path = tmp_path / "doses.parquet"
     columns = "client, day, dose_dmg, site, medication, take_home_days"
     duckdb.sql(f"COPY (SELECT * FROM (VALUES {rows}) t({columns})) TO '{path.as_posix()}' (FORMAT parquet)")
-    frame = estimate_dose_distribution(path, 5).frame
-    assert dict(zip(frame["term"], frame["estimate"], strict=True)) == {"55": 1, "60": 1, "500": 1, ">500": 2}
+    frame = estimate_dose_distribution(path, 5, fewest=1).frame
+    assert dict(zip(frame["term"], frame["estimate"], strict=True)) == {"55": 1, "60": 1, "500+": 1, ">500": 2}
+
+
+@pytest.mark.parametrize(
+    ("fewest", "bands"),
+    [
+        (1, {"50": 3, "60": 3, "70": 1, "80+": 1}),
+        (2, {"50": 3, "60": 3, "70+": 2}),
+        (3, {"50": 3, "60+": 5}),
+        (9, {"0+": 8}),  # never so many
+    ],
+)
+def test_the_last_dose_band_is_wide_enough_for_several_clients(tmp_path: Path, fewest: int, bands: dict) -> None:
+    """Clients 0 to 2 have 50 and 60 mg on two days, client 1 once 70, client 2 once 80 mg."""
+    doses = [(client, day, mg) for client in range(3) for day, mg in enumerate([500, 600])] + [(1, 2, 700), (2, 2, 809)]
+    rows = ", ".join(f"({client}, {day}, {dose}, 0, 0, 0)" for client, day, dose in doses)
+    path = tmp_path / "doses.parquet"
+    columns = "client, day, dose_dmg, site, medication, take_home_days"
+    duckdb.sql(f"COPY (SELECT * FROM (VALUES {rows}) t({columns})) TO '{path.as_posix()}' (FORMAT parquet)")
+    frame = estimate_dose_distribution(path, 10, fewest=fewest).frame
+    assert dict(zip(frame["term"], frame["estimate"], strict=True)) == bands
 
 
 CHECKS = [

@@ -75,7 +75,7 @@ def plot_dose_distribution(released: Released, medication: str) -> Plot:
     frame = everything[everything["status"] == "shown"]
     total, above = frame["estimate"].sum(), everything["term"].str.startswith(">")
     bands = frame[~frame["term"].str.startswith(">")]
-    low = bands["term"].astype(float).to_numpy()
+    low = bands["term"].str.rstrip("+").astype(float).to_numpy()
     share = (bands["estimate"] / total).to_numpy()
     width = np.diff(np.sort(low)).min() if len(low) > 1 else 1.0
     figure, axes = plt.subplots(figsize=(6.6, 3.4))

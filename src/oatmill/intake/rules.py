@@ -16,7 +16,7 @@ from oatmill.errors import Fault, StudyInvalid
 from oatmill.intake import sql
 from oatmill.intake.cells import bad, can_be_bad, daily_dose, expected
 from oatmill.intake.columns import Layout
-from oatmill.schema import PLAUSIBLE_DOSE_MG, Column
+from oatmill.schema import Column
 from oatmill.study import Definitions, Severity, Study
 from oatmill.text import _, integer, number
 
@@ -202,14 +202,9 @@ def _implausible(layout: Layout, definitions: Definitions) -> Iterator[Rule]:
             yield Rule(f"implausible_{column.name}", "warn", words, _("a plausible value"), test, column=column)
 
 
-def plausible_doses(definitions: Definitions) -> dict[str, float]:
-    """Medication -> the highest daily dose in mg that is plausible: the study's own, else the schema's."""
-    return {name: definitions.plausible_dose_mg.get(name, most) for name, most in PLAUSIBLE_DOSE_MG.items()}
-
-
 def _implausible_dose(layout: Layout, definitions: Definitions, column: Column) -> Rule:
     """Too high for the medication; zero and negative doses have a check of their own."""
-    most = plausible_doses(definitions)
+    most = definitions.plausible_doses
     named = f"coalesce(t.medication, {sql.value(definitions.medication)})" if layout.has("medication") else None
     if named:
         cases = " ".join(f"WHEN {sql.value(name)} THEN {high}" for name, high in most.items())
