@@ -176,7 +176,8 @@ def _last_bands(doses: Path, band: int, high: int, fewest: int) -> dict[int, int
     reached["clients"] = reached.groupby("medication")["clients"].cumsum()
     enough = reached[reached["clients"] >= fewest].groupby("medication")["low"].max()
     lowest = reached.groupby("medication")["low"].min().clip(upper=0)
-    return enough.reindex(lowest.index).fillna(lowest).astype(int).to_dict()
+    last = enough.reindex(lowest.index).fillna(lowest)
+    return {int(str(medication)): int(low) for medication, low in last.items()}
 
 
 def _query(sql: str, doses: Path) -> pd.DataFrame:
