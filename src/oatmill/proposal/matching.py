@@ -118,23 +118,20 @@ def _right_grain(one: Match) -> bool:
     return len(seen.values) >= _TOLD_APART * seen.filled
 
 
-def _fit(one: Match) -> tuple[bool, int, bool]:
+def _fit(one: Match) -> tuple[int, bool, bool]:
+    """Needed columns count twice, and lacking ones against; at a tie the name of the file decides."""
     needed = {*one.table.required, *_chosen(one)}
-    found = one.found
-    complete = not one.lacking and bool(_chosen(one) or one.table.name not in ONE_OF)
+    chosen = bool(_chosen(one) or one.table.name not in ONE_OF)
+    score = sum(1 + (column in needed) for column in one.found) - 2 * len(one.lacking) - 2 * (not chosen)
     name = str(one.sample.settings.get("sheet") or one.sample.settings.get("table") or one.sample.path.stem)
     named = names_table(one.table.name, name) or names_table(one.table.name, one.sample.path.stem)
-    return complete, sum(1 + (column in needed) for column in found) - 2 * len(one.lacking), named
+    return score, chosen and not one.lacking, named
 
 
 def _chosen(one: Match) -> Iterable[str]:
     """Of the sets of columns of which a table needs one, the first that was found."""
     choices = ONE_OF.get(one.table.name, ())
     return next((choice for choice in choices if one.found.issuperset(choice)), ())
-
-
-def is_complete(one: Match) -> bool:
-    return _fit(one)[0]
 
 
 def needed_count(one: Match) -> tuple[int, int]:
