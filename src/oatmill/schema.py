@@ -54,6 +54,9 @@ SEXES = ("male", "female")
 YES_NO = ("yes", "no", "unknown")
 EXIT_REASONS = ("death", "prison", "transfer_out", "completed_taper", "administrative", "dropout")
 MEDICATIONS = ("methadone", "buprenorphine", "morphine", "codeine", "other")
+# The highest daily dose that can be right, in mg. What is higher is counted, not changed. Labels and guidelines stay
+# well below: methadone 200, buprenorphine 32 (a depot is recorded by its day's share), slow-release morphine 1,200.
+PLAUSIBLE_DOSE_MG = {"methadone": 500.0, "buprenorphine": 64.0, "morphine": 2000.0, "codeine": 2400.0, "other": 5000.0}
 EDUCATIONS = ("none", "primary", "secondary", "vocational", "higher")
 EMPLOYMENTS = ("employed", "unemployed", "student", "retired", "other")
 MARITAL_STATUSES = ("married", "single", "divorced", "widowed", "other")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oatmill.disclosure import Released, release
-from oatmill.errors import NotSupported, ParameterUnknown
+from oatmill.errors import NotSupported, ParameterUnknown, ValuesWrong
 from oatmill.figures import Note, Plot
 from oatmill.pages import Page, run_settings
 from oatmill.profiles import PROFILES
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from oatmill.intake import Intake
 
 # The definitions that the intake reads; the others do not make it run again.
-_INTAKE_DEFINITIONS = ("blank_dose", "exact_duplicates", "dose_is_total", "data_cut", "medication")
+_INTAKE_DEFINITIONS = (
+    "blank_dose", "exact_duplicates", "dose_is_total", "data_cut", "medication", "programme_start", "plausible_dose_mg",
+    "take_home_policy_days",
+)  # fmt: skip
 
 
 def open_study(study_file: str | Path | None = None, **knobs: Any) -> Session:
@@ -163,19 +166,30 @@ class Session:
         files = [f"{table}:{prints.of(path)}" for table, path in paths.items() if path.is_file()]
         # The checks name their rules in the study's language, so the language is a part of the key.
         modules = source_hash("intake", "schema", "errors", "store", "study", "text", "session", "locale")
-        named = json.dumps([settings["sources"], read, self.study.language], sort_keys=True)
+        named = json.dumps([settings["sources"], settings["checks"], read, self.study.language], sort_keys=True)
         return hash_text(*files, named, modules, lock_hash())
 
     @cached_property
     def intake(self) -> Intake:
         from oatmill.intake import read_tables
+        from oatmill.intake.pseudonyms import read_key
         from oatmill.intake.saved import read_intake, write_intake
 
         def build(folder: Path) -> None:
-            write_intake(read_tables(self.study, folder), folder)
-            _replace_folder(folder / "rejected", self.page.work / "rejected")
+            try:
+                write_intake(read_tables(self.study, folder, key=read_key(self.page.work)), folder)
+            except ValuesWrong as wrong:
+                raise ValuesWrong(wrong.message, wrong.faults, cure=self._where_rejected(folder)) from None
+            finally:  # the rows to be mended are there to see when the intake stops, too
+                _replace_folder(folder / "rejected", self.page.work / "rejected")
 
         return read_intake(self.store.folder_of("intake", self.intake_key, build))
+
+    def _where_rejected(self, folder: Path) -> str | None:
+        if not any((folder / "rejected").glob("*.xlsx")):
+            return None
+        place = str(self.page.work / "rejected")
+        return _("The rows are in a workbook for each file, with what is wrong, to be mended: {folder}", folder=place)
 
     @cached_property
     def calendar(self) -> SiteCalendar:

@@ -27,6 +27,9 @@ _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")  # no file and no file name can 
 WINDOWS_RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{i}" for p in ("com", "lpt") for i in range(1, 10))}
 
 
+Severity = Literal["stop", "quarantine", "warn"]
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -108,6 +111,11 @@ class Definitions(_Frozen):
     dose_is_total: bool = False
     deaths: Literal["linked", "on_treatment_only"] | None = None
     death_linkage_date: dt.date | None = None
+    programme_start: dt.date | None = Field(None, description="the programme's first day: nothing can be earlier")
+    plausible_dose_mg: dict[Literal[MEDICATIONS], float] = Field(  # type: ignore[valid-type]
+        default_factory=dict, description="medication: the highest daily dose in mg that can be right"
+    )
+    take_home_policy_days: int | None = Field(None, ge=0, description="most days that may be taken home")
     closing_weekdays: tuple[int, ...] = Field((), description="days the sites are closed, Monday = 0")
     medication: Literal[MEDICATIONS] = "methadone"  # type: ignore[valid-type]
     dose_meaning: Literal[DOSE_MEANINGS] | None = None  # type: ignore[valid-type]
@@ -180,6 +188,7 @@ class Study(_Frozen):
     programme_name: str = Field("", description="how the programme is called in sentences")
     sources: dict[Literal[tuple(TABLES)], Source] = Field(default_factory=dict)  # type: ignore[valid-type]
     definitions: Definitions = Definitions()
+    checks: dict[str, Severity] = Field(default_factory=dict, description="table.check: stop, quarantine or warn")
     covariates: tuple[str, ...] = ("sex", "age")
     disclosure: Disclosure = Disclosure()
     seed: int = Field(20240101, ge=0)

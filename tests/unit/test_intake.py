@@ -7,43 +7,9 @@ import datetime as dt
 import duckdb
 import pandas as pd
 import pytest
+from helpers.small_intake import DAY_1, count, log_of, quarantined, read, rejected, study_of
 
 from oatmill.intake import read_tables
-from oatmill.study import Study
-
-DAY_1 = (dt.date(2020, 1, 1) - dt.date(1970, 1, 1)).days
-
-
-def study_of(folder, files, definitions=None, **sources):
-    """A study with these files; `sources` adds settings of a source."""
-    for table, text in files.items():
-        data = text if isinstance(text, bytes) else text.encode()
-        (folder / f"{table}.csv").write_bytes(data)
-    entries = {table: {"file": f"{table}.csv", **sources.get(table, {})} for table in files}
-    study = Study.model_validate(
-        {"oatmill": 1, "id": "t", "title": "T", "sources": entries, "definitions": definitions or {}}
-    )
-    return study.model_copy(update={"folder": folder})
-
-
-def read(folder, files, definitions=None, **sources):
-    return read_tables(study_of(folder, files, definitions, **sources), folder / "work")
-
-
-def log_of(intake):
-    """The dosing log as (client, day from 1, tenths of mg, site, medication, take-home days)."""
-    rows = duckdb.execute("SELECT * FROM read_parquet(?)", [str(intake.doses)]).fetchall()
-    return [(client, day - DAY_1 + 1, *rest) for client, day, *rest in rows]
-
-
-def count(intake, check, table="doses"):
-    checks = intake.checks
-    return int(checks.loc[(checks["table"] == table) & (checks["check"] == check), "count"].item())
-
-
-def quarantined(folder, table="doses"):
-    frame = pd.read_csv(folder / "work" / "rejected" / f"{table}.csv", dtype=str, keep_default_na=False)
-    return list(zip(frame["line"].astype(int), frame.iloc[:, -1], strict=True))
 
 
 def test_a_log_is_sorted_summed_and_numbered(tmp_path):
@@ -186,17 +152,18 @@ def test_rows_that_cannot_belong_are_quarantined_with_a_reason(tmp_path):
         (3, "`client_id` is blank"),
         (4, "`date` is blank"),
         (5, death),
-        (6, cut),
+        (6, f"{cut}; {death}"),
         (8, "a copy of another row, equal in every column"),
-        (11, "`client_id` is blank"),
+        (11, "`client_id` is blank; `date` is blank"),
     ]
     assert quarantined(tmp_path, "exits") == [(3, cut)]
     ledger = intake.ledger.set_index("table")
     assert ledger.loc["doses", ["rows_read", "rows_kept", "rows_quarantined"]].tolist() == [10, 4, 6]
     assert log_of(intake) == [(0, 1, 600, -1, 0, 0), (0, 2, 1200, -1, 0, 0), (0, 8, 600, -1, 0, 0)]
-    cells = pd.read_csv(tmp_path / "work" / "rejected" / "doses.csv", dtype=str, keep_default_na=False)
-    assert cells.columns.tolist() == ["client_id", "date", "dose_mg", "note", "line", "reason"]
-    assert cells["note"].tolist() == ["", "-5", "", "", "a", "'=1"]  # numbers stay, formulas do not run
+    header, *rows = rejected(tmp_path)
+    assert header == ["line", "reason", "expected", "client_id", "date", "dose_mg", "note"]
+    assert [row[-1] for row in rows] == ["", "-5", "", "", "a", "'=1"]  # numbers stay, formulas do not run
+    assert rows[3][2] == "a day up to 2020-01-31; a day up to the date of death in `exits`"
 
 
 def test_a_rerun_leaves_no_old_rejects(tmp_path):
@@ -291,7 +258,7 @@ def test_values_of_unused_columns_that_tell_clients_apart(tmp_path):
         for day in range(1, 30)
     )
     people = (
-        "client_id,name,name,phone,born,city,room,note\n"
+        "client_id,who,called,reached,born,city,room,note\n"
         "1,王小明,Ван Сяомин,996555123456,1980-01-31,Bishkek,1204,\n"
         "2,,Jane Roe,0555 12 34 56,1981-02-28,Bishkek,1205,lives with her mother\n"
         ",Иван Сидоров,,,,Bishkek,,quarantined too\n"

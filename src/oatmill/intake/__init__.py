@@ -1,8 +1,9 @@
 """Files of a study -> validated tables and quarantined rows.
 
-Reading order: `files` (text), `columns` (which column is which), `cells` (types), `rows` (quarantine), `doses`
-(the log as Parquet), `frames` (the other tables), `searched` (what must not be found in a report), `checks` (what
-was looked at). DuckDB does the reading, so that a dosing log of many millions of rows never becomes a frame.
+Reading order: `files` (text), `columns` (which column is which), `identifying` (columns that name a person), `cells`
+(types), `rules` (the checks of a row), `rows` (quarantine), `rejected` (what goes back to the clinic), `pseudonyms`,
+`doses` (the log as Parquet), `frames` (the other tables), `searched` (what must not be found in a report), `checks`
+(what was looked at). DuckDB does the reading, so that a dosing log of many millions of rows never becomes a frame.
 """
 
 from __future__ import annotations
@@ -10,25 +11,57 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 
 from oatmill.errors import ColumnsWrong, Fault, FileMissing, TableEmpty, ValuesWrong
-from oatmill.intake.cells import build_typed, check_cells
-from oatmill.intake.checks import Check, check_exits, check_links, check_log, check_table, count, log_facts
+from oatmill.intake.cells import build_typed
+from oatmill.intake.checks import (
+    Check,
+    check_exits,
+    check_links,
+    check_log,
+    check_persons,
+    check_table,
+    count,
+    log_facts,
+)
 from oatmill.intake.columns import Layout, build_layout
 from oatmill.intake.doses import write_doses
 from oatmill.intake.files import FIRST_LINES, DataFile, Unreadable, first_lines, lines_of, load, open_file
 from oatmill.intake.frames import build_frame, number_clients, number_sites
-from oatmill.intake.rows import check_unique, kept, out, quarantine, reasons, write_rejected
+from oatmill.intake.identifying import check_identifying
+from oatmill.intake.pseudonyms import write_pseudonyms
+from oatmill.intake.rejected import words_of, write_rejected
+from oatmill.intake.rows import check_unique, kept, out, quarantine, quarantine_copies
+from oatmill.intake.rules import Rule, check_chosen, row_rules
 from oatmill.intake.searched import write_identifiers, write_unused_values
 from oatmill.study import Study
 from oatmill.text import _, ngettext
 
 __all__ = ["Intake", "read_tables"]
+
+
+@dataclass
+class _Faults:
+    """What is wrong with the rows of all tables, reported at once."""
+
+    named: list[Fault] = field(default_factory=list)
+    empty: list[Fault] = field(default_factory=list)
+    wrong: list[Fault] = field(default_factory=list)
+
+    def stop(self) -> None:
+        if self.named:
+            raise ColumnsWrong(
+                _("Columns of the files say who the clients are."), [*self.named, *self.empty, *self.wrong]
+            )
+        if self.empty:
+            raise TableEmpty(_("A table of the study has no rows."), self.empty + self.wrong)
+        if self.wrong:
+            raise ValuesWrong(_("Some cells of the files cannot be read as what their columns hold."), self.wrong)
 
 
 @dataclass(frozen=True)
@@ -58,12 +91,14 @@ class Intake:
     facts: dict[str, int | float]
 
 
-def read_tables(study: Study, folder: Path, *, threads: int | None = None) -> Intake:
+def read_tables(study: Study, folder: Path, *, key: bytes | None = None, threads: int | None = None) -> Intake:
     """Read and check every source of the study.
 
     Parameters
     ----------
-    folder : private folder for doses.parquet, identifiers.txt, unused_values.txt and rejected/<table>.csv
+    folder : private folder for doses.parquet, identifiers.txt, unused_values.txt, pseudonyms.parquet and
+        rejected/<table>.xlsx (written too when the intake stops)
+    key : of the pseudonyms; None: none are made
     threads : of DuckDB; the result does not depend on it
 
     Raises
@@ -76,12 +111,13 @@ def read_tables(study: Study, folder: Path, *, threads: int | None = None) -> In
     A row is either kept or quarantined. A kept dose row may still cover no day (a zero dose) or share its day
     with others (summed): `facts` counts both, so that the log adds up from the file to the Parquet file.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    rejected = folder / "rejected"
+    rejected.mkdir(parents=True, exist_ok=True)
     layouts = _layouts(study)
     with _database(folder, threads) as con:
-        _load(con, study, layouts, folder)
-        _set_aside(con, study, layouts)
-        return _hand_over(con, study, layouts, folder)
+        faults = _load(con, layouts, folder)
+        rules = _set_aside(con, study, layouts, rejected, faults)
+        return _hand_over(con, study, layouts, rules, folder, key)
 
 
 def _layouts(study: Study) -> dict[str, Layout]:
@@ -127,54 +163,66 @@ def _remove(path: Path) -> None:
     shutil.rmtree(path.with_name(path.name + ".tmp"), ignore_errors=True)  # what did not fit into memory
 
 
-def _load(con: duckdb.DuckDBPyConnection, study: Study, layouts: dict[str, Layout], folder: Path) -> None:
-    """Read all rows of all tables; stop on what cannot be read."""
-    empty: list[Fault] = []
-    wrong: list[Fault] = []
+def _load(con: duckdb.DuckDBPyConnection, layouts: dict[str, Layout], folder: Path) -> _Faults:
+    """Read all rows of all tables and type them; a table without rows stays out."""
+    faults = _Faults()
     for layout in layouts.values():
         broken = load(con, layout.file, folder)
-        wrong += broken
+        faults.wrong += broken
         if not _exists(con, layout.file):
             continue
         if count(con, layout.file.raw) == 0 and not broken:
-            empty.append(_empty(layout.file, _("the file has a header and no rows")))
+            faults.empty.append(_empty(layout.file, _("the file has a header and no rows")))
             continue
+        faults.named += check_identifying(con, layout)
         build_typed(con, layout)
-        wrong += check_cells(con, layout)
-        if layout.table.name == "doses" and study.definitions.blank_dose == "stop":
-            wrong += _blank_doses(con, layout)
-    _raise(empty, wrong)
+    return faults
 
 
-def _set_aside(con: duckdb.DuckDBPyConnection, study: Study, layouts: dict[str, Layout]) -> None:
-    """Quarantine rows; stop where none is left or a key stands twice."""
-    definitions = study.definitions
+def _set_aside(
+    con: duckdb.DuckDBPyConnection, study: Study, layouts: dict[str, Layout], folder: Path, faults: _Faults
+) -> dict[str, list[Rule]]:
+    """Quarantine rows; stop where a check says so, where none is left, or where a key stands twice.
+
+    The rejected rows are written before anything stops, so that whoever must mend them can see them.
+    """
+    typed = {name: layout for name, layout in layouts.items() if _exists(con, layout.file)}
+    typed = {name: layout for name, layout in typed.items() if count(con, layout.file.raw)}
+    rules = {table: row_rules(study, typed, table) for table in typed}
+    check_chosen(study, {table: [rule.id for rule in known] for table, known in rules.items()})
     # Exits come first: a dose after a recorded death is quarantined.
-    for table in sorted(layouts, key=lambda name: name != "exits"):
-        exits = layouts.get("exits")
-        deaths = f"(SELECT client_id, date FROM {kept(exits)} WHERE reason = 'death')" if exits else None
-        quarantine(con, layouts[table], definitions, deaths if table == "doses" else None)
-    wrong = [fault for layout in layouts.values() for fault in check_unique(con, layout)]
-    empty = [
-        _empty(layout.file, _("no row is left after the checks"))
-        for layout in layouts.values()
-        if count(con, kept(layout)) == 0
-    ]
-    _raise(empty, wrong)
+    for table in sorted(typed, key=lambda name: name != "exits"):
+        faults.wrong += quarantine(con, typed, table, rules[table])
+        quarantine_copies(con, typed[table], study.definitions)
+    if "doses" in typed and study.definitions.blank_dose == "stop":
+        faults.wrong += _blank_doses(con, typed["doses"])
+    for layout in typed.values():
+        write_rejected(con, layout, words_of(rules[layout.table.name]), folder)
+    faults.wrong += [fault for layout in typed.values() for fault in check_unique(con, layout)]
+    if not faults.wrong:
+        none = _("no row is left after the checks")
+        faults.empty += [_empty(layout.file, none) for layout in typed.values() if count(con, kept(layout)) == 0]
+    faults.stop()
+    return rules
 
 
-def _hand_over(con: duckdb.DuckDBPyConnection, study: Study, layouts: dict[str, Layout], folder: Path) -> Intake:
+def _hand_over(
+    con: duckdb.DuckDBPyConnection,
+    study: Study,
+    layouts: dict[str, Layout],
+    rules: dict[str, list[Rule]],
+    folder: Path,
+    key: bytes | None,
+) -> Intake:
     """Number clients and sites, write the files, build the frames."""
-    rejected = folder / "rejected"
-    rejected.mkdir(exist_ok=True)
-    for layout in layouts.values():
-        write_rejected(con, layout, reasons(layout, study.definitions), rejected)
     write_identifiers(con, layouts.values(), folder / "identifiers.txt")
     write_unused_values(con, layouts.values(), folder / "unused_values.txt")
     facts: dict[str, int | float] = {"n_clients": number_clients(con, layouts.values())}
+    if key is not None:
+        write_pseudonyms(con, key, folder / "pseudonyms.parquet")
     sites = number_sites(con, layouts.values())
     facts["n_sites"] = len(sites)
-    checks = [check for layout in layouts.values() for check in check_table(con, layout, study.definitions)]
+    checks = [check for table in layouts for check in check_table(con, layouts, table, rules[table], study.definitions)]
     doses = None
     if log := layouts.get("doses"):
         doses = folder / "doses.parquet"
@@ -182,7 +230,8 @@ def _hand_over(con: duckdb.DuckDBPyConnection, study: Study, layouts: dict[str, 
         checks += check_log(con, log, study.definitions, layouts.get("clients"))
         facts |= log_facts(con, log)
     if exits := layouts.get("exits"):
-        checks += check_exits(con, exits)
+        checks += check_exits(con, exits, layouts.get("doses"))
+    checks += check_persons(con, layouts)
     checks += check_links(con, layouts)
     checks.sort(key=lambda check: list(layouts).index(check.table))
     tables = {table: build_frame(con, layout) for table, layout in layouts.items() if table != "doses"}
@@ -205,8 +254,8 @@ def _frame(checks: list[Check]) -> pd.DataFrame:
 
 
 def _blank_doses(con: duckdb.DuckDBPyConnection, layout: Layout) -> list[Fault]:
-    # A row without client or date is quarantined, whatever its dose.
-    blank = "typed_doses WHERE dose_mg IS NULL AND NOT bad_dose_mg AND client_id IS NOT NULL AND date IS NOT NULL"
+    # A row that is quarantined is so whatever its dose.
+    blank = f"{kept(layout)} WHERE dose_mg IS NULL AND NOT bad_dose_mg"
     rows = con.execute(f"SELECT row FROM {blank} ORDER BY row LIMIT {FIRST_LINES + 1}").fetchall()
     if not rows:
         return []
@@ -237,10 +286,3 @@ def _exists(con: duckdb.DuckDBPyConnection, file: DataFile) -> bool:
 def _empty(file: DataFile, what: str) -> Fault:
     cure = _("Give a file with rows, or take the table out of the study file.")
     return Fault(what, file=file.name, expected=_("at least one row"), cure=cure)
-
-
-def _raise(empty: list[Fault], wrong: list[Fault]) -> None:
-    if empty:
-        raise TableEmpty(_("A table of the study has no rows."), empty + wrong)
-    if wrong:
-        raise ValuesWrong(_("Some cells of the files cannot be read as what their columns hold."), wrong)

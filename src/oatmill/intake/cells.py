@@ -16,10 +16,13 @@ from oatmill.intake import sql
 from oatmill.intake.columns import Layout
 from oatmill.intake.files import FIRST_LINES, first_lines, lines_of
 from oatmill.schema import Column
+from oatmill.study import Definitions
 from oatmill.text import _, integer, ngettext
 
-BLANKS = " \t\r\n\u00a0\ufeff"  # what stands around a cell without meaning anything; spreadsheets add U+00A0
+BLANKS = " \t\r\n\u00a0\u202f\ufeff"  # what stands around a cell without meaning anything; spreadsheets add U+00A0
 _NUMBER = r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?"
+_ISO = "%Y-%m-%d"
+_THOUSANDS = {" ": "[ \u00a0\u202f]"}  # a typist's space, and those that spreadsheets put
 _YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
 _DAY_RANGE = ("1900-01-01", "2100-12-31")
 
@@ -41,7 +44,7 @@ def build_typed(con: duckdb.DuckDBPyConnection, layout: Layout) -> None:
         read = _read_sql(layout, column, cell)
         columns.append(f"{read} AS {sql.name(column.name)}")
         if can_be_bad(column):
-            columns.append(f"({cell} IS NOT NULL AND ({read}) IS NULL) AS {_bad(column)}")
+            columns.append(f"({cell} IS NOT NULL AND ({read}) IS NULL) AS {bad(column)}")
     con.execute(
         f"CREATE TABLE {typed(layout)} AS SELECT row, {', '.join(columns)} "
         f"FROM (SELECT rowid AS row, {', '.join(texts)} FROM {layout.file.raw}) t"
@@ -50,16 +53,6 @@ def build_typed(con: duckdb.DuckDBPyConnection, layout: Layout) -> None:
 
 def typed(layout: Layout) -> str:
     return f"typed_{layout.table.name}"
-
-
-def check_cells(con: duckdb.DuckDBPyConnection, layout: Layout) -> list[Fault]:
-    """One fault for each column with unreadable cells."""
-    columns = [column for column in layout.columns if can_be_bad(column)]
-    if not columns:
-        return []
-    counts = ", ".join(f"count(*) FILTER ({_bad(column)})" for column in columns)
-    found = con.execute(f"SELECT {counts} FROM {typed(layout)}").fetchone() or ()
-    return [_fault(con, layout, column, count) for column, count in zip(columns, found, strict=True) if count]
 
 
 def cell_sql(layout: Layout, column: str) -> str:
@@ -78,32 +71,46 @@ def cell_sql(layout: Layout, column: str) -> str:
     return f"CASE coalesce({cell}, '') {cases} ELSE {plain} END"
 
 
+def daily_dose(layout: Layout, definitions: Definitions) -> str:
+    """One day's dose in mg, in SQL: what the row records, or its share of the whole supply."""
+    if not (definitions.dose_is_total and layout.has("take_home_days")):
+        return "dose_mg"
+    return "(dose_mg / (coalesce(take_home_days, 0) + 1))"
+
+
 def can_be_bad(column: Column) -> bool:
     return column.kind in ("date", "number", "integer", "flag") or bool(column.allowed)
 
 
 def check_date_format(con: duckdb.DuckDBPyConnection, layout: Layout) -> None:
     """Refuse a `date_format` that is no strptime format."""
-    form = layout.file.source.date_format
+    source, table = layout.file.source, layout.table.name
+    forms = {"date_format": source.date_format}
+    forms |= {f"date_formats.{column}": form for column, form in source.date_formats.items()}
+    faults = [
+        Fault(
+            _("the value of `{key}` is not allowed", key=f"sources.{table}.{key}"),
+            expected=_("codes for year, month and day, such as %d.%m.%Y for 31.12.2016"),
+        )
+        for key, form in forms.items()
+        if not _is_date_format(con, form)
+    ]
+    if faults:
+        raise StudyInvalid(_("The study file cannot be used as it is."), faults)
+
+
+def _is_date_format(con: duckdb.DuckDBPyConnection, form: str) -> bool:
     try:
         con.execute(f"SELECT try_strptime('2016-01-31', {sql.value(form)})").fetchone()
-        if "%" in form:
-            return
     except duckdb.Error:
-        pass
-    fault = Fault(
-        _("the value of `{key}` is not allowed", key=f"sources.{layout.table.name}.date_format"),
-        expected=_("codes for year, month and day, such as %d.%m.%Y for 31.12.2016"),
-    )
-    raise StudyInvalid(_("The study file cannot be used as it is."), [fault])
+        return False
+    return "%" in form
 
 
 def _read_sql(layout: Layout, column: Column, cell: str) -> str:
     """The typed value of a cell; NULL where it cannot be read."""
     if column.kind == "date":
-        day = f"CAST(try_strptime({cell}, {sql.value(layout.file.source.date_format)}) AS DATE)"
-        low, high = _DAY_RANGE
-        return f"CASE WHEN {day} BETWEEN DATE '{low}' AND DATE '{high}' THEN CAST({day} - DATE '1970-01-01' AS INTEGER) END"
+        return _date_sql(layout, column, cell)
     if column.kind in ("number", "integer"):
         return _number_sql(layout, column, cell)
     if column.kind == "flag":
@@ -113,9 +120,35 @@ def _read_sql(layout: Layout, column: Column, cell: str) -> str:
     return cell
 
 
+def _date_sql(layout: Layout, column: Column, cell: str) -> str:
+    """Days since 1970-01-01. A file with dates of its own hands them on as YYYY-MM-DD, beside dates typed as text."""
+    forms = [layout.file.source.format_of(column.name)]
+    forms += [_ISO] if layout.file.native and _ISO not in forms else []
+    day = f"CAST(try_strptime({cell}, [{sql.values(forms)}]) AS DATE)"
+    low, high = _DAY_RANGE
+    return f"CASE WHEN {day} BETWEEN DATE '{low}' AND DATE '{high}' THEN CAST({day} - DATE '1970-01-01' AS INTEGER) END"
+
+
+def _plain_sql(layout: Layout, cell: str) -> str:
+    """The cell as a number is written in code: no thousands, a decimal point; NULL where it is no number."""
+    source = layout.file.source
+    point = f"CASE WHEN regexp_full_match({cell}, '{_NUMBER}') THEN {cell} END"
+    if (source.decimal, source.thousands) == (".", ""):
+        return point
+    mark, parted = re.escape(source.decimal), _THOUSANDS.get(source.thousands, re.escape(source.thousands))
+    whole = f"([0-9]+|[0-9]{{1,3}}({parted}[0-9]{{3}})+)" if parted else "[0-9]+"
+    form = sql.value(f"[+-]?({whole}({mark}[0-9]*)?|{mark}[0-9]+)")
+    digits = f"regexp_replace({cell}, {sql.value(parted)}, '', 'g')" if parted else cell
+    own = f"CASE WHEN regexp_full_match({cell}, {form}) THEN replace({digits}, {sql.value(source.decimal)}, '.') END"
+    return f"coalesce({point}, {own})" if layout.file.native else own
+
+
 def _number_sql(layout: Layout, column: Column, cell: str) -> str:
-    number = f"TRY_CAST({cell} AS DOUBLE)"
-    tests = [f"regexp_full_match({cell}, '{_NUMBER}')", f"isfinite({number})"]
+    source, plain = layout.file.source, _plain_sql(layout, cell)
+    number = f"TRY_CAST({plain} AS DOUBLE)"
+    if column.name == "dose_mg" and source.dose_unit == "ml":
+        number = f"({number} * {source.mg_per_ml})"
+    tests = [f"{plain} IS NOT NULL", f"isfinite({number})"]
     bounds = _IMPOSSIBLE.get((layout.table.name, column.name), _INTEGERS if column.kind == "integer" else None)
     if bounds:
         tests.append(f"{number} BETWEEN {bounds[0]} AND {bounds[1]}")
@@ -125,20 +158,22 @@ def _number_sql(layout: Layout, column: Column, cell: str) -> str:
     return f"CASE WHEN {' AND '.join(tests)} THEN {number} END"
 
 
-def _bad(column: Column) -> str:
+def bad(column: Column) -> str:
+    """The flag of a cell that is there and cannot be read."""
     return sql.name(f"bad_{column.name}")
 
 
-def _fault(con: duckdb.DuckDBPyConnection, layout: Layout, column: Column, count: int) -> Fault:
+def unreadable(con: duckdb.DuckDBPyConnection, layout: Layout, column: Column, count: int) -> Fault:
+    """The fault of a column with `count` unreadable cells."""
     rows = con.execute(
-        f"SELECT row FROM {typed(layout)} WHERE {_bad(column)} ORDER BY row LIMIT {FIRST_LINES + 1}"
+        f"SELECT row FROM {typed(layout)} WHERE {bad(column)} ORDER BY row LIMIT {FIRST_LINES + 1}"
     ).fetchall()
     lines = lines_of(con, layout.file, [row for (row,) in rows])
     cells = [
         text
         for (text,) in con.execute(
             f"SELECT DISTINCT {cell_sql(layout, column.name)} FROM {layout.file.raw} r "
-            f"JOIN {typed(layout)} t ON r.rowid = t.row WHERE t.{_bad(column)} LIMIT 10000"
+            f"JOIN {typed(layout)} t ON r.rowid = t.row WHERE t.{bad(column)} LIMIT 10000"
         ).fetchall()
     ]
     name = layout.file.source.columns.get(column.name, column.name)
@@ -154,7 +189,7 @@ def _fault(con: duckdb.DuckDBPyConnection, layout: Layout, column: Column, count
         row=lines[0],
         column=name,
         found=found,
-        expected=_expected(layout, column),
+        expected=expected(layout, column),
         cure=_cure(layout, column),
     )
 
@@ -180,16 +215,18 @@ def _codes_found(n: int) -> str:
     return ngettext("{n} code that is not in the list", "{n} different codes that are not in the list", n)
 
 
-def _expected(layout: Layout, column: Column) -> str:
+def expected(layout: Layout, column: Column) -> str:
     if column.kind == "date":
         low, high = _DAY_RANGE
-        form = layout.file.source.date_format
+        form = layout.file.source.format_of(column.name)
         return _("a date written as {form}, from {low} to {high}", form=form, low=low, high=high)
     if column.kind == "flag":
         return _("yes or no")
     if column.allowed:
         return _("one of: {values}", values=", ".join(column.allowed))
     bounds = _IMPOSSIBLE.get((layout.table.name, column.name))
+    if column.kind != "integer" and layout.file.source.decimal == ",":
+        return _("a number, with a decimal comma")
     if column.kind == "integer":
         if bounds:
             return _("a whole number from {low} to {high}", low=integer(bounds[0]), high=integer(bounds[1]))

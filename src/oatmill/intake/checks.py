@@ -6,20 +6,19 @@ Severity `stop`: a count above 0 would have stopped the intake. `quarantine`: su
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import duckdb
 
 from oatmill.intake import sql
-from oatmill.intake.cells import can_be_bad
+from oatmill.intake.cells import daily_dose
 from oatmill.intake.columns import Layout, names_told
-from oatmill.intake.doses import daily_dose, site_from_clients
-from oatmill.intake.rows import UNIQUE, kept, out, reasons
-from oatmill.schema import Column
-from oatmill.study import Definitions
-from oatmill.text import _, number
+from oatmill.intake.doses import site_from_clients
+from oatmill.intake.rows import UNIQUE, kept, out, sums_duplicates, with_clients
+from oatmill.intake.rules import DUPLICATE, SPELLS, Rule
+from oatmill.study import Definitions, Severity
+from oatmill.text import _
 
 
 @dataclass(frozen=True)
@@ -28,17 +27,26 @@ class Check:
 
     table: str
     check: str
-    severity: Literal["stop", "quarantine", "warn"]
+    severity: Severity
     rule: str
     count: int
 
 
-def check_table(con: duckdb.DuckDBPyConnection, layout: Layout, definitions: Definitions) -> list[Check]:
-    """The checks that need this table alone."""
+def check_table(
+    con: duckdb.DuckDBPyConnection,
+    layouts: Mapping[str, Layout],
+    table: str,
+    rules: Sequence[Rule],
+    definitions: Definitions,
+) -> list[Check]:
+    """The checks of the rows of one table, and of its columns."""
+    layout = layouts[table]
     return [
-        *_stops(layout),
-        *_quarantined(con, layout, definitions),
-        *_implausible(con, layout, definitions),
+        *_whole_file(layout),
+        *_refusing(con, layout, rules),
+        *_copies(con, layout, definitions),
+        *_warned(con, layouts, table, rules),
+        *_overlaps(con, layout),
         *_unused(layout),
     ]
 
@@ -57,6 +65,8 @@ def check_log(
     checks.append(
         ("dose_rounded", finer, f"{source} WHERE dose_mg > 0 AND abs(10 * {dose} - round(10 * {dose})) > 1e-6")
     )
+    heaped = _("the dose is a whole multiple of 10 mg (one in ten would be without rounding)")
+    checks.append(("dose_heaped", heaped, f"{source} WHERE dose_mg > 0 AND round(10 * {dose}) % 100 = 0"))
     if layout.has("medication"):
         words = _("the medication is blank: taken as {medication}", medication=definitions.medication)
         checks.append(("medication_blank", words, f"{source} WHERE medication IS NULL"))
@@ -70,7 +80,20 @@ def check_log(
         *(Check("doses", check, "warn", rule, count(con, rows)) for check, rule, rows in checks),
         Check("doses", "day_summed", "warn", _("client and day with several rows, their doses summed"), summed),
         Check("doses", "day_two_sites", "warn", _("client and day with doses at two sites"), two_sites),
+        Check("doses", "site_days_without_rows", "warn", _silent_rule(), _silent_days(con, definitions)),
     ]
+
+
+def _silent_rule() -> str:
+    return _("days of a site without any row, from its first day in the log to its last, closing days apart")
+
+
+def _silent_days(con: duckdb.DuckDBPyConnection, definitions: Definitions) -> int:
+    """Days inside a site's log on which nobody came or the log is missing; needs `log_days`."""
+    closed = ", ".join(map(str, definitions.closing_weekdays)) or "-1"
+    spans = "SELECT site, unnest(generate_series(min(day), max(day))) AS day FROM log_days GROUP BY site"
+    open_days = f"SELECT site, day FROM ({spans}) WHERE (day + 3) % 7 NOT IN ({closed})"  # 1970-01-01 was a Thursday
+    return count(con, f"({open_days}) ANTI JOIN (SELECT DISTINCT site, day FROM log_days) USING (site, day)")
 
 
 def check_links(con: duckdb.DuckDBPyConnection, layouts: Mapping[str, Layout]) -> list[Check]:
@@ -94,8 +117,30 @@ def check_links(con: duckdb.DuckDBPyConnection, layouts: Mapping[str, Layout]) -
     return checks
 
 
-def check_exits(con: duckdb.DuckDBPyConnection, layout: Layout) -> list[Check]:
-    """Exit records that contradict each other or say little."""
+def check_persons(con: duckdb.DuckDBPyConnection, layouts: Mapping[str, Layout]) -> list[Check]:
+    """Clients whose sex or year of birth is another in another table."""
+    people = layouts.get("clients")
+    if people is None:
+        return []
+    pairs = [
+        ("sex", "sex", "sex_differs", _("clients of another sex in `clients`"), "{}"),
+        ("birth_date", "birth_year", "birth_differs", _("clients of another year of birth in `clients`"),
+         "year(DATE '1970-01-01' + {})"),
+    ]  # fmt: skip
+    checks = []
+    for table in ("episodes", "registry"):
+        for theirs, own, check, rule, form in pairs:
+            if table in layouts and layouts[table].has(own) and people.has(theirs):
+                other = f"(SELECT client_id, {form.format(theirs)} AS known FROM {kept(people)})"
+                differ = f"{kept(layouts[table])} JOIN {other} USING (client_id) WHERE {own} <> known"
+                checks.append(
+                    Check(table, check, "warn", rule, count(con, f"(SELECT DISTINCT client_id FROM {differ})"))
+                )
+    return checks
+
+
+def check_exits(con: duckdb.DuckDBPyConnection, layout: Layout, log: Layout | None) -> list[Check]:
+    """Exit records that contradict each other, the dosing log, or say little."""
     source = kept(layout)
     dead = f"(SELECT client_id FROM {source} WHERE reason = 'death' GROUP BY 1 HAVING count(DISTINCT date) > 1)"
     blank = _("the reason is blank: the record gives no cause")
@@ -103,7 +148,15 @@ def check_exits(con: duckdb.DuckDBPyConnection, layout: Layout) -> list[Check]:
     return [
         Check("exits", "reason_blank", "warn", blank, count(con, f"{source} WHERE reason IS NULL")),
         Check("exits", "two_deaths", "warn", twice, count(con, dead)),
+        *([_early_exits(con, layout, log)] if log else []),
     ]
+
+
+def _early_exits(con: duckdb.DuckDBPyConnection, layout: Layout, log: Layout) -> Check:
+    first = f"(SELECT client_id, min(date) AS first_dose FROM {kept(log)} GROUP BY 1)"
+    rule = _("exits dated before the client's first dose in the log")
+    rows = count(con, f"{kept(layout)} JOIN {first} USING (client_id) WHERE date < first_dose")
+    return Check("exits", "before_first_dose", "warn", rule, rows)
 
 
 def log_facts(con: duckdb.DuckDBPyConnection, layout: Layout) -> dict[str, int]:
@@ -132,64 +185,53 @@ def count(con: duckdb.DuckDBPyConnection, rows: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _stops(layout: Layout) -> list[Check]:
+def _whole_file(layout: Layout) -> list[Check]:
     """What would have stopped the intake; it did not, so each count is 0."""
-    rules = [(f"unreadable_{column.name}", _stop_rule(column)) for column in layout.columns if can_be_bad(column)]
-    rules.append(("broken_lines", _("lines with too many or too few cells, or an open quote")))
+    rules = [("broken_lines", _("lines with too many or too few cells, or an open quote"))]
     key = UNIQUE.get(layout.table.name)
     if key:
         rules.append((f"repeated_{key}", _("several different rows with one value of `{key}`", key=key)))
     return [Check(layout.table.name, check, "stop", rule, 0) for check, rule in rules]
 
 
-def _stop_rule(column: Column) -> str:
-    words = {
-        "date": _("`{column}` cannot be read as a date"),
-        "number": _("`{column}` cannot be read as a number"),
-        "integer": _("`{column}` cannot be read as a whole number"),
-        "flag": _("`{column}` is neither yes nor no"),
-    }
-    return words.get(column.kind, _("`{column}` is a code that is not in the list")).format(column=column.name)
-
-
-def _quarantined(con: duckdb.DuckDBPyConnection, layout: Layout, definitions: Definitions) -> list[Check]:
-    found = dict(con.execute(f"SELECT reason, count(*) FROM {out(layout)} GROUP BY 1").fetchall())
-    words = reasons(layout, definitions)
+def _refusing(con: duckdb.DuckDBPyConnection, layout: Layout, rules: Sequence[Rule]) -> list[Check]:
+    """Rows by the first of their reasons, so that the counts add up to the rows set aside."""
+    found = dict(con.execute(f"SELECT reasons[1], count(*) FROM {out(layout)} GROUP BY 1").fetchall())
+    refusing = [rule for rule in rules if rule.severity != "warn"]
     return [
-        Check(layout.table.name, reason, "quarantine", rule, int(found.get(reason, 0)))
-        for reason, rule in words.items()
+        Check(layout.table.name, rule.id, rule.severity, rule.words, int(found.get(rule.id, 0))) for rule in refusing
     ]
 
 
-def _implausible(con: duckdb.DuckDBPyConnection, layout: Layout, definitions: Definitions) -> list[Check]:
-    checks = []
-    for column in layout.columns:
-        if column.low is None and column.high is None:
-            continue
-        cell, low = sql.name(column.name), column.low
-        if (layout.table.name, column.name) == ("doses", "dose_mg"):
-            cell, low = daily_dose(layout, definitions), None  # zero and negative doses have a check of their own
-        tests = [f"{cell} < {low}"] if low is not None else []
-        tests += [f"{cell} > {column.high}"] if column.high is not None else []
-        rule = _plausible_rule(column, low)
-        rows = f"{kept(layout)} WHERE {' OR '.join(tests)}"
-        checks.append(Check(layout.table.name, f"implausible_{column.name}", "warn", rule, count(con, rows)))
-    return checks
+def _copies(con: duckdb.DuckDBPyConnection, layout: Layout, definitions: Definitions) -> list[Check]:
+    if sums_duplicates(layout, definitions):
+        return []
+    rows = count(con, f"{out(layout)} WHERE reasons[1] = '{DUPLICATE}'")
+    return [Check(layout.table.name, DUPLICATE, "quarantine", _("a copy of another row, equal in every column"), rows)]
 
 
-def _plausible_rule(column: Column, low: float | None) -> str:
-    unit = f" {column.unit}" if column.unit else ""
-    if low is None:
-        return _("`{column}` is above {high}{unit}", column=column.name, high=number(column.high, 0), unit=unit)
-    if column.high is None:
-        return _("`{column}` is below {low}{unit}", column=column.name, low=number(low, 0), unit=unit)
-    return _(
-        "`{column}` is below {low} or above {high}{unit}",
-        column=column.name,
-        low=number(low, 0),
-        high=number(column.high, 0),
-        unit=unit,
-    )
+def _warned(
+    con: duckdb.DuckDBPyConnection, layouts: Mapping[str, Layout], table: str, rules: Sequence[Rule]
+) -> list[Check]:
+    """All kept rows counted in one pass."""
+    warning = [rule for rule in rules if rule.severity == "warn"]
+    if not warning:
+        return []
+    tests = ", ".join(f"count(*) FILTER ({rule.test})" for rule in warning)
+    found = con.execute(f"SELECT {tests} FROM {with_clients(layouts, table, kept(layouts[table]))}").fetchone() or ()
+    return [Check(table, rule.id, "warn", rule.words, int(n)) for rule, n in zip(warning, found, strict=True)]
+
+
+def _overlaps(con: duckdb.DuckDBPyConnection, layout: Layout) -> list[Check]:
+    """Spells of one client that begin before an earlier one has ended."""
+    first, last = SPELLS.get(layout.table.name, ("", ""))
+    if not (first and layout.has(first) and layout.has(last)):
+        return []
+    first, last = sql.name(first), sql.name(last)
+    ended = f"max(coalesce({last}, 2147483647)) OVER (PARTITION BY client_id ORDER BY {first}, row ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
+    spells = f"(SELECT {first} AS begun, {ended} AS before FROM {kept(layout)} WHERE {first} IS NOT NULL)"
+    rule = _("spells that begin before an earlier one of the same client has ended")
+    return [Check(layout.table.name, "overlapping", "warn", rule, count(con, f"{spells} WHERE begun <= before"))]
 
 
 def _unused(layout: Layout) -> list[Check]:

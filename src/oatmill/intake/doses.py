@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from oatmill.intake import sql
+from oatmill.intake.cells import daily_dose
 from oatmill.intake.columns import Layout
 from oatmill.intake.rows import kept
 from oatmill.schema import MEDICATIONS
@@ -60,13 +61,6 @@ def covers(definitions: Definitions) -> str:
 def site_from_clients(layout: Layout, clients: Layout | None) -> bool:
     """Whether the log has no site of its own and takes each client's site from `clients`."""
     return not layout.has("site_id") and clients is not None and clients.has("site_id")
-
-
-def daily_dose(layout: Layout, definitions: Definitions) -> str:
-    """One day's dose in mg, in SQL: what the row records, or its share of the whole supply."""
-    if not (definitions.dose_is_total and layout.has("take_home_days")):
-        return "dose_mg"
-    return "(dose_mg / (coalesce(take_home_days, 0) + 1))"
 
 
 def _rows(layout: Layout, definitions: Definitions, clients: Layout | None) -> str:

@@ -45,6 +45,7 @@ class DataFile:
     path: Path
     header: tuple[str, ...]
     delimiter: str
+    native: bool = False
 
     @property
     def name(self) -> str:
@@ -152,6 +153,7 @@ def first_lines(lines: list[int]) -> str:
 
 def _copy_into(con: duckdb.DuckDBPyConnection, file: DataFile, path: Path) -> None:
     columns = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(len(file.header)))
+    con.execute(f"CREATE OR REPLACE TABLE total_{file.table} (row BIGINT)")
     for table in (file.raw, f"broken_{file.table}", f"scan_{file.table}"):
         con.execute(f"DROP TABLE IF EXISTS {table}")
     con.execute(
