@@ -36,7 +36,8 @@ class Disguise:
     """How a clinic writes its files.
 
     `write` takes tables of text and a folder and returns the files; `date` is a strftime format, None where dates are
-    dates; `decisions` are (part of a line marked TODO, what it becomes).
+    dates; `decisions` are (part of a line marked TODO, what it becomes), `edits` the lines that this changes; each table
+    has so many lines of `totals`.
     """
 
     write: Callable[[Tables, Path], list[Path]]
@@ -45,6 +46,8 @@ class Disguise:
     decimal: str = "."
     mg_per_ml: int | None = None
     decisions: tuple[tuple[str, str], ...] = ()
+    edits: int = 2
+    totals: int = 0
 
 
 def clinic(folder: Path) -> Tables:
@@ -317,7 +320,7 @@ _LOG = ("data_cut:", "data_cut: 2016-12-31")
 
 DISGUISES: dict[str, Disguise] = {
     "English CSV": Disguise(text_files(",", "utf-8"), EN, "%Y-%m-%d", decisions=(TITLE, _LOG)),
-    "Russian Excel, two titles and totals": Disguise(workbook, RU, decisions=(TITLE, _LOG)),
+    "Russian Excel, two titles and totals": Disguise(workbook, RU, decisions=(TITLE, _LOG), totals=1),
     "Russian Windows-1251": Disguise(
         text_files(";", "cp1251"), RU, "%d.%m.%Y", ",", decisions=(TITLE, _LOG)
     ),
@@ -328,6 +331,7 @@ DISGUISES: dict[str, Disguise] = {
     "American, millilitres, gzip": Disguise(
         text_files("|", "utf-8", ".txt.gz"), ML, "%m/%d/%Y", mg_per_ml=10,
         decisions=(TITLE, _LOG, ("mg_per_ml:", "mg_per_ml: 10"), ('"1": male', '"1": male'), ('"2": male', '"2": female')),
+        edits=6,
     ),
     "Stata with labels": Disguise(statistics_files(".dta"), SAS_STYLE, decisions=(TITLE, _LOG)),
     "SPSS with labels": Disguise(statistics_files(".sav"), SAS_STYLE, decisions=(TITLE, _LOG)),

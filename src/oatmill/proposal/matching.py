@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from oatmill.intake.columns import ONE_OF
+from oatmill.intake.identifying import kind_of_header
 from oatmill.intake.sample import Sample
 from oatmill.proposal.values import Cells, fits, read_cells
 from oatmill.proposal.words import EXACT, STRONG, WEAK, identifier_of, names_table, strength
@@ -56,7 +57,7 @@ class Match:
 def match_sample(sample: Sample) -> list[Match]:
     """The tables that a sample fits best: one, several that it fits equally, or none."""
     cells = _columns(sample)
-    drop = {name: kind for name, seen in cells.items() if (kind := identifier_of(name))}
+    drop = {name: kind for name, seen in cells.items() if (kind := identifier_of(name) or kind_of_header(name))}
     matches = [one for table in TABLES.values() if (one := _match(sample, table, cells, drop))]
     best = max(map(_fit, matches), default=None)
     return [one for one in matches if _fit(one) == best]

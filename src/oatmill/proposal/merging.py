@@ -52,7 +52,8 @@ def merge(text: str, samples: Sequence[Sample], folder: Path) -> Merged:
             new_files.append(sample)
     proposed = propose_sources(new_files, folder, taken=list(tables))
     added += [(places[""], _commented(one)) for one in proposed]
-    for place, more in sorted(added, key=lambda pair: -pair[0]):
+    added.sort(key=lambda pair: pair[0])
+    for place, more in added[::-1]:
         lines[place:place] = more
     merged = "\n".join(lines) + "\n" if added else text
     return Merged(merged, tuple(proposed), new_columns)
