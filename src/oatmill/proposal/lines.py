@@ -23,7 +23,8 @@ class Line:
 
     def written(self) -> str:
         note = f"  # {visible(self.note)}" if self.note else ""
-        return "  " * self.depth + ("" if self.live else "# ") + self.text + note
+        text = " ".join(self.text.splitlines())  # a name with a line break must not end a comment
+        return "  " * self.depth + ("" if self.live else "# ") + text + note
 
     @property
     def waits(self) -> bool:

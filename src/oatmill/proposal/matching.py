@@ -100,6 +100,7 @@ def _assign(
                 for name, seen in cells.items()
                 if name not in taken and strength(table.name, column.name, name) == sure and fits(column, seen)
                 if sure == EXACT or name not in drop or table.name == "sites"
+                if column.kind not in ("category", "flag") or not _looks_personal(seen)
             ]
             taken.update(names)
             if len(names) == 1:
@@ -121,15 +122,15 @@ def _right_grain(one: Match) -> bool:
 
 def _fit(one: Match) -> tuple[int, bool, bool]:
     """Needed columns count twice, and lacking ones against; at a tie the name of the file decides."""
-    needed = {*one.table.required, *_chosen(one)}
-    chosen = bool(_chosen(one) or one.table.name not in ONE_OF)
-    score = sum(1 + (column in needed) for column in one.found) - 2 * len(one.lacking) - 2 * (not chosen)
+    needed = {*one.table.required, *chosen(one)}
+    whole = bool(chosen(one) or one.table.name not in ONE_OF)
+    score = sum(1 + (column in needed) for column in one.found) - 2 * len(one.lacking) - 2 * (not whole)
     name = str(one.sample.settings.get("sheet") or one.sample.settings.get("table") or one.sample.path.stem)
     named = names_table(one.table.name, name) or names_table(one.table.name, one.sample.path.stem)
-    return score, chosen and not one.lacking, named
+    return score, whole and not one.lacking, named
 
 
-def _chosen(one: Match) -> Iterable[str]:
+def chosen(one: Match) -> Iterable[str]:
     """Of the sets of columns of which a table needs one, the first that was found."""
     choices = ONE_OF.get(one.table.name, ())
     return next((choice for choice in choices if one.found.issuperset(choice)), ())
@@ -138,7 +139,7 @@ def _chosen(one: Match) -> Iterable[str]:
 def needed_count(one: Match) -> tuple[int, int]:
     """How many of the columns that the table needs were found, and how many it needs."""
     choices = ONE_OF.get(one.table.name, ())
-    choice = _chosen(one) or (choices[0] if choices else ())
+    choice = chosen(one) or (choices[0] if choices else ())
     needed = {*one.table.required, *choice}
     return len(needed & one.found), len(needed)
 

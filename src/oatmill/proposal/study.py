@@ -122,8 +122,10 @@ def _definitions(proposed: Sequence[Proposed]) -> Iterator[Line]:
     episodes = next((one for one in used if one.table.name == "episodes"), None)
     if doses:
         yield from _of_the_log(doses)
-    if doses or episodes:
-        yield from _medication(doses or episodes)  # type: ignore[arg-type]
+    for one in (doses, episodes):
+        if one and "dose_mg" in one.found:
+            yield from _medication(one)
+            break
     if episodes and "dose_mg" in episodes.found:
         words = todo(_("what the dose of an episode is: entry, usual, maximum, mean, last or unknown"))
         yield Line("dose_meaning: unknown", words, live=False)
@@ -146,6 +148,11 @@ def _of_the_log(doses: Match) -> Iterator[Line]:
             )
         )
         yield Line("blank_dose: covered", words, live=False)
+    yield Line(
+        "prior_treatment: none",
+        _("only where nobody was treated before the log begins: a trial, a new programme"),
+        live=False,
+    )
 
 
 def _medication(one: Match) -> Iterator[Line]:

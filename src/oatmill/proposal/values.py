@@ -13,6 +13,7 @@ from oatmill.proposal.words import is_missing
 from oatmill.schema import Column
 
 MOST_CODES = 20  # different values of a column that is taken for one of codes
+_ANSWERS = 4  # different values of a column of yes and no
 _LONGEST_CODE = 40  # characters
 _MOSTLY = 0.8  # of the cells must be readable for a column to be taken for dates or numbers at all
 
@@ -134,7 +135,7 @@ def fits(column: Column, cells: Cells) -> bool:
     if column.kind == "id":
         return not _only_dates(cells) and not any("." in cell and "," in cell for cell in cells.values)
     if column.kind == "flag":
-        return len(cells.values) <= 4
+        return len(cells.values) <= _ANSWERS and all(len(cell) <= _LONGEST_CODE for cell in cells.values)
     if column.kind == "category":
         return _are_codes(column, cells)
     return True

@@ -10,7 +10,7 @@ from oatmill.intake.columns import names_told
 from oatmill.intake.sample import SAMPLE_ROWS
 from oatmill.proposal.codes import code_lines
 from oatmill.proposal.lines import Line, listed, nest, quoted, todo
-from oatmill.proposal.matching import Match
+from oatmill.proposal.matching import Match, chosen
 from oatmill.proposal.values import Cells, Reading, date_formats, number, number_marks
 from oatmill.proposal.words import EXACT, WEAK, missing_numbers, strength, unit_of
 from oatmill.schema import Column
@@ -27,7 +27,7 @@ def source_lines(one: Match, file: str) -> list[Line]:
     lines += [Line(f"{key}: {_value(value)}") for key, value in sample.settings.items() if key not in _OWN_MARKS]
     lines += [Line(todo(doubt), live=False) for doubt in sample.doubts if not _about_marks(one, doubt)]
     lines += [*_dates(one), *_numbers(one), *_dose_unit(one)]
-    lines += nest("columns", list(_columns(one)))
+    lines += [*_as_they_are(one), *nest("columns", list(_columns(one)))]
     lines += nest("codes", [line for column in one.table.columns for line in code_lines(one, column)])
     lines += nest("constants", list(_constants(one)))
     lines += [*_missing(one), *_drop(one), *_unused(one)]
@@ -100,10 +100,13 @@ def _numbers(one: Match) -> Iterator[Line]:
         return
     likely = [way for way in shared if _plausible(one, list(readings), way)]
     names = ", ".join(readings)
+    told = _("every number of {names} reads so", names=names)
+    if not all(reading.whole for reading in readings.values()):
+        told = todo(_("most numbers of {names} read so; mend the others", names=names))
     if _agree(one, list(readings), likely or shared):
         for key, mark in zip(_OWN_MARKS, (likely or shared)[0], strict=True):
             if mark != {"decimal": ".", "thousands": ""}[key]:
-                yield Line(f"{key}: {quoted(mark)}", _("every number of {names} reads so", names=names))
+                yield Line(f"{key}: {quoted(mark)}", told)
         return
     for decimal, thousands in shared[:3]:
         words = todo(
@@ -163,10 +166,19 @@ def _columns(one: Match) -> Iterator[Line]:
             yield _column(one, column)
         elif name in one.doubts:
             others = one.doubts[name]
-            words = todo(_("which one is it? keep one line, or none"))
+            needed = column.required or name in chosen(one)
+            words = todo(
+                _("needed; which one is it? keep one line") if needed else _("which one is it? keep one line, or none")
+            )
             yield from (Line(f"{name}: {quoted(other)}", words, live=False) for other in others)
         elif name in one.lacking:
             yield Line(f"{name}:", todo(_("required; which column is it?")), live=False)
+
+
+def _as_they_are(one: Match) -> Iterator[Line]:
+    names = [column for column, header in one.columns.items() if column == header]
+    if names:
+        yield Line(_("found under their own names: {names}", names=", ".join(names)), live=False)
 
 
 def _column(one: Match, column: Column) -> Line:
