@@ -255,6 +255,39 @@ def test_init_names_every_file_that_does_not_exist(tmp_path, capsys):
     assert not (tmp_path / "s").exists()
 
 
+def test_init_looks_at_a_table_of_a_database(tmp_path, capsys, monkeypatch):
+    """The server itself is tested with the readers; here it hands over three rows."""
+
+    def export(source, target):
+        assert (source.url_from, source.table) == ("CLINIC_URL", "public.doses")
+        target.write_text("id,dose date,dose_mg\n1,2020-01-31,60\n1,2020-02-01,60\n2,2020-02-01,80\n", encoding="utf-8")
+
+    monkeypatch.setattr("oatmill.intake.readers.postgres.export", export)
+    assert run(capsys, "init", tmp_path / "s", "--url-from", "CLINIC_URL", "--table", "public.doses")[0] == 0
+    source = read_study(tmp_path / "s").sources["doses"]
+    assert (source.file, source.url_from, source.table) == ("", "CLINIC_URL", "public.doses")
+    assert source.columns == {"client_id": "id", "date": "dose date"}
+    before = (tmp_path / "s" / "study.yaml").read_bytes()
+    assert run(capsys, "init", tmp_path / "s", "--url-from", "CLINIC_URL", "--table", "public.doses")[0] == 0
+    assert (tmp_path / "s" / "study.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--table", "doses"),
+        ("--url-from", "X"),
+        ("--url-from", "postgresql://me:secret@host/db", "--table", "doses"),
+    ],
+)
+def test_init_without_anything_to_look_at_is_a_usage_error(tmp_path, capsys, words):
+    code, _out, err = run(capsys, "init", tmp_path / "s", *words)
+    assert code == 2
+    assert "secret" not in err
+    assert not (tmp_path / "s").exists()
+
+
 # run
 
 

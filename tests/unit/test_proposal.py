@@ -173,6 +173,22 @@ def test_settings_and_doubts_of_the_reader_are_handed_on():
     assert "# TODO Is it so?" in text
 
 
+def test_a_table_of_a_database_is_named_as_one():
+    settings = {"url_from": "CLINIC_URL", "table": "public.doses"}
+    text = proposal(sample("client_id | date | dose_mg\n1 | 2020-01-01 | 60", settings=settings, native=True))
+    assert live(text) == {"doses": settings}
+
+
+@pytest.mark.parametrize(
+    "name", ["dose\nid: stolen", "dose # date:", 'do"se', "дозы: {a: b}", "\u200bdose", "x\u2028y"]
+)
+def test_a_column_of_any_name_stays_a_comment_or_a_name(name):
+    one = Sample(
+        Path("data.csv").resolve(), {}, ("client_id", "date", "dose_mg", name), (("1", "2020-01-01", "60", "x"),)
+    )
+    assert live(proposal(one)) == {"doses": {"file": "data.csv"}}
+
+
 # Run again
 
 

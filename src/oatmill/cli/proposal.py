@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oatmill.cli.commands import align
-from oatmill.errors import Fault, FileMissing
+from oatmill.errors import UsageError
 from oatmill.run import Console
 from oatmill.store import write_atomically
 from oatmill.text import _, integer, ngettext
@@ -24,7 +24,7 @@ def init(words: argparse.Namespace) -> int:
     from oatmill.proposal import merge, propose_sources, study_text
 
     target = words.folder / "study.yaml"
-    samples = _read(words.files)
+    samples = _read(words)
     if target.exists():
         before = target.read_text(encoding="utf-8-sig")
         merged = merge(before, samples, words.folder)
@@ -49,14 +49,15 @@ def init(words: argparse.Namespace) -> int:
     return 0
 
 
-def _read(files: Sequence[Path]) -> list[Sample]:
-    from oatmill.proposal.samples import read_samples
+def _read(words: argparse.Namespace) -> list[Sample]:
+    from oatmill.proposal.samples import sample_database, sample_files
 
-    absent = [file for file in files if not file.is_file()]
-    if absent:
-        what = _("there is no such file")
-        raise FileMissing(_("Some files do not exist."), [Fault(what, str(file)) for file in absent])
-    return [sample for file in files for sample in read_samples(file)]
+    if bool(words.url_from) != bool(words.table):
+        raise UsageError(_("`--url-from` and `--table` go together."))
+    if not (words.files or words.table):
+        raise UsageError(_("Name the files to look at, or a table of a database."))
+    samples = sample_files(words.files)
+    return [*samples, sample_database(words.url_from, words.table)] if words.table else samples
 
 
 def _tell(proposed: Sequence[Proposed]) -> None:

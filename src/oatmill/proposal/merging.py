@@ -48,7 +48,7 @@ def merge(text: str, samples: Sequence[Sample], folder: Path) -> Merged:
             if names:
                 new_columns[table] = names
                 added.append((places.get(table, places[""]), _columns_told(names, table in places)))
-        elif relative(sample.path, folder) not in text or (_part(sample) and str(_part(sample)) not in text):
+        elif not _is_named(sample, folder, text):
             new_files.append(sample)
     proposed = propose_sources(new_files, folder, taken=list(tables))
     added += [(places[""], _commented(one)) for one in proposed]
@@ -96,6 +96,8 @@ def _table_of(sample: Sample, tables: dict[str, Any], folder: Path) -> str | Non
     """The table that the study file reads from this sample."""
     for table, source in tables.items():
         file = source.get("file") if isinstance(source, dict) else None
+        if isinstance(source, dict) and "url_from" in sample.settings and _is_same_table(sample, source):
+            return str(table)
         if not file or (folder / str(file)).resolve() != sample.path.resolve():
             continue
         part = _part(sample)
@@ -103,6 +105,16 @@ def _table_of(sample: Sample, tables: dict[str, Any], folder: Path) -> str | Non
         if part is None or named in (None, part) or isinstance(named, int):
             return str(table)
     return None
+
+
+def _is_named(sample: Sample, folder: Path, text: str) -> bool:
+    """Whether the text speaks of the sample, be it in a comment."""
+    file = "" if "url_from" in sample.settings else relative(sample.path, folder)
+    return file in text and (_part(sample) or "") in text
+
+
+def _is_same_table(sample: Sample, source: dict[str, Any]) -> bool:
+    return all(source.get(key) == sample.settings[key] for key in ("url_from", "table"))
 
 
 def _part(sample: Sample) -> str | None:

@@ -1,27 +1,52 @@
-"""A UTF-8 CSV file -> its sample. Stands in until the readers of all formats are merged."""
+"""What there is to look at: the tables of files, and a table of a database."""
 
 from __future__ import annotations
 
-import csv
-from itertools import islice
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from oatmill.intake.sample import SAMPLE_ROWS, Sample
+from pydantic import ValidationError
 
-_LONGEST_HEADER = 1 << 16
+from oatmill.errors import Fault, FileMissing, UsageError
+from oatmill.intake.readers.samples import read_samples
+from oatmill.intake.sample import Sample
+from oatmill.study import Source
+from oatmill.text import _
 
 
-def read_samples(path: Path) -> list[Sample]:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        line = file.readline(_LONGEST_HEADER)
-        mark = max(",;\t|", key=line.count)
-        try:
-            header = [name.strip() for name in next(csv.reader([line.rstrip("\r\n")], delimiter=mark), [])]
-            width = len(header)
-            rows = [
-                tuple((*row, *[""] * width)[:width]) for row in islice(csv.reader(file, delimiter=mark), SAMPLE_ROWS)
-            ]
-        except csv.Error:
-            header, rows = [], []
-    settings = {} if mark == "," else {"delimiter": mark}
-    return [Sample(path, settings, tuple(header), tuple(rows))]
+def sample_files(files: Sequence[Path]) -> list[Sample]:
+    """Every table of every file, in order.
+
+    Raises
+    ------
+    FileMissing : with every file that does not exist, or the first that cannot be read
+    """
+    absent = [file for file in files if not file.is_file()]
+    if absent:
+        what = _("there is no such file")
+        raise FileMissing(_("Some files do not exist."), [Fault(what, str(file)) for file in absent])
+    return [sample for file in files for sample in read_samples(file)]
+
+
+def sample_database(url_from: str, table: str) -> Sample:
+    """A table of a PostgreSQL database, whose URL is in the environment variable `url_from`.
+
+    Raises
+    ------
+    DatabaseUnreachable, PackageMissing
+    UsageError : no environment variable can have this name
+    """
+    from oatmill.intake.readers.postgres import export
+
+    try:
+        source = Source(url_from=url_from, table=table)
+    except ValidationError:
+        what = _("`--url-from` is the name of an environment variable that holds the URL, never the URL itself.")
+        raise UsageError(what) from None
+    with tempfile.TemporaryDirectory(prefix="oatmill-") as place:
+        target = Path(place) / "table.csv"
+        export(source, target)
+        (seen,) = read_samples(target)
+    return replace(seen, path=Path(table), settings={"url_from": url_from, "table": table}, native=True)

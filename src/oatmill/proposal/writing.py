@@ -23,7 +23,7 @@ _OWN_MARKS = ("decimal", "thousands")  # what is read from the matched columns, 
 def source_lines(one: Match, file: str) -> list[Line]:
     """The lines under `sources: <table>:`."""
     sample = one.sample
-    lines = [Line(f"file: {quoted(file)}", _seen(one))]
+    lines = [Line(f"file: {quoted(file)}", _seen(one))] if "url_from" not in sample.settings else []
     lines += [Line(f"{key}: {_value(value)}") for key, value in sample.settings.items() if key not in _OWN_MARKS]
     lines += [Line(todo(doubt), live=False) for doubt in sample.doubts if not _about_marks(one, doubt)]
     lines += [*_dates(one), *_numbers(one), *_dose_unit(one)]
