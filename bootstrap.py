@@ -8,7 +8,7 @@ Needs nothing but Python 3.11 to 3.13 and a package index. Standard library only
     python bootstrap.py lab        JupyterLab on the notebooks, in an environment of its own (.venv-lab)
     python bootstrap.py soak       the long runs; appends a dated line to bench/soak.csv
     python bootstrap.py bench      timings against named peers
-    python bootstrap.py lock       resolve requirements.lock again (maintainers)
+    python bootstrap.py lock       resolve requirements.lock again (maintainers; `lock --upgrade` takes newer versions)
     python bootstrap.py lock-check show that every locked package has a wheel for Windows, macOS and Linux
     python bootstrap.py env        build the environment only
     python bootstrap.py oatmill    any command of Oatmill: python bootstrap.py oatmill check my-study
@@ -169,13 +169,16 @@ def run(python: Path, *words: str) -> int:
     return subprocess.call([str(python), *words], cwd=ROOT, env=clean_environment())
 
 
-def resolve_lock(python: Path) -> int:
-    """Write requirements.lock: names, versions, hashes; a section per use; no address."""
-    everything = compile_entries(python, ("build", "dev", "lab"))
+def resolve_lock(python: Path, words: list[str]) -> int:
+    """Write requirements.lock: names, versions, hashes; a section per use; no address.
+
+    Versions stay as they are where they still fit; `words` go to uv: `--upgrade`, or `--upgrade-package NAME`.
+    """
+    everything = compile_entries(python, ("build", "formats", "dev", "lab"), words=words)
     pinned = "\n".join(re.sub(r" ;.*", "", entry.split(" \\")[0]) for entry in everything.values())
     names = {
-        "run": set(compile_entries(python, ("build",), pinned)),
-        "dev": set(compile_entries(python, ("build", "dev"), pinned)),
+        "run": set(compile_entries(python, ("build", "formats"), pinned)),
+        "dev": set(compile_entries(python, ("build", "formats", "dev"), pinned)),
         "lab": set(everything),
     }
     lines = [
@@ -192,22 +195,25 @@ def resolve_lock(python: Path) -> int:
     return 0
 
 
-def compile_entries(python: Path, extras: tuple[str, ...], constraints: str = "") -> dict[str, str]:
+def compile_entries(
+    python: Path, extras: tuple[str, ...], constraints: str = "", words: list[str] | None = None
+) -> dict[str, str]:
     options = "--universal --only-binary :all: --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url"
     with tempfile.TemporaryDirectory() as scratch:
-        pins = Path(scratch) / "pins.txt"
+        pins, target = Path(scratch) / "pins.txt", Path(scratch) / "resolved.txt"
         pins.write_text(constraints + "\n", encoding="utf-8")
-        words = ["pip", "compile", *options.split(), "--quiet", "--constraint", str(pins), "pyproject.toml"]
+        shutil.copyfile(LOCK, target)  # uv keeps the versions that it finds where it writes
+        command = ["pip", "compile", *options.split(), "--quiet", "--constraint", str(pins), "pyproject.toml"]
         for extra in extras:
-            words += ["--extra", extra]
-        text = subprocess.run(
-            [str(python), "-m", "uv", *words],
+            command += ["--extra", extra]
+        subprocess.run(
+            [str(python), "-m", "uv", *command, *(words or []), "--output-file", str(target)],
             cwd=ROOT,
             env=clean_environment(),
             check=True,
-            capture_output=True,
-            encoding="utf-8",
-        ).stdout
+            stdout=subprocess.DEVNULL,
+        )
+        text = target.read_text(encoding="utf-8")
     entries: dict[str, str] = {}
     name = ""
     for line in text.splitlines():
@@ -262,7 +268,7 @@ def main(words: list[str]) -> int:
         "lab": lambda python: run(python, "-m", "jupyterlab", "notebooks", *rest),
         "soak": lambda python: run(python, "bench/soak.py", *rest),
         "bench": lambda python: run(python, "bench/bench.py", *rest),
-        "lock": resolve_lock,
+        "lock": lambda python: resolve_lock(python, rest),
         "lock-check": check_lock,
     }
     if command not in actions:

@@ -4,6 +4,7 @@
     python bench/soak.py --seeds 200 --minutes 60
     python bench/soak.py --seeds 5 --reports 0 --books 0
     python bench/soak.py --seeds 0 --reports 0 --books 1000
+    python bench/soak.py --seeds 0 --reports 0 --books 1000 --first 1001 --processes 1
 
 Each kind of run appends one line to bench/soak.csv: date, commit, what, seconds, outcome. The exit code is 1 when
 something did not hold; the line then names the seed, and the same seed gives the same programme again.
@@ -178,10 +179,10 @@ def soak_programmes(size: argparse.Namespace) -> str:
 
 
 def soak_books(size: argparse.Namespace) -> str:
-    """Publish and attack invented programmes, mostly under the default profile, in two processes."""
-    seeds = range(FIRST_SEED, FIRST_SEED + size.books)
+    """Publish and attack invented programmes, mostly under the default profile."""
+    seeds = range(size.first, size.first + size.books)
     pieces = [seeds[at : at + BOOKS_AT_ONCE] for at in range(0, len(seeds), BOOKS_AT_ONCE)]
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(size.processes) as pool:
         found = list(pool.map(attack_books, pieces))
     figures = sum(found[1:], start=found[0])
     return f"FAILED: {figures}; {figures.holes[0]}" if figures.narrowed else f"ok: {figures}"
@@ -255,6 +256,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=30, help="start no programme after this long (default: 30)")
     parser.add_argument("--reports", type=int, default=1, help="reports to make twice and compare (default: 1)")
     parser.add_argument("--books", type=int, default=10_000, help="books to publish and attack (default: 10,000)")
+    parser.add_argument("--first", type=int, default=FIRST_SEED, help="seed of the first book (default: 1)")
+    parser.add_argument("--processes", type=int, default=2, help="books attacked at once (default: 2)")
     parser.add_argument("--clients", type=int, default=600, help="clients of each programme (default: 600)")
     parser.add_argument("--sites", type=int, default=5, help="sites of each programme (default: 5)")
     parser.add_argument("--years", type=int, default=3, help="years of each programme (default: 3)")
@@ -267,7 +270,7 @@ def main(argv: list[str] | None = None) -> int:
     if size.reports:
         good &= log_run(f"{size.reports} reports of {told}, twice", lambda: soak_reports(size), size.to)
     if size.books:
-        good &= log_run(f"{size.books} books attacked", lambda: soak_books(size), size.to)
+        good &= log_run(f"{size.books} books attacked, from seed {size.first}", lambda: soak_books(size), size.to)
     return 0 if good else 1
 
 

@@ -259,7 +259,9 @@ def opens_text(call: ast.Call) -> bool:
         owner = getattr(getattr(call.func, "value", None), "id", "")
         words = [*call.args, *(word.value for word in call.keywords if word.arg == "mode")]
         modes = [word.value for word in words if isinstance(word, ast.Constant) and isinstance(word.value, str)]
-        return owner not in ("os", "webbrowser", "tarfile", "Image") and not any("b" in mode for mode in modes)
+        return owner not in ("os", "webbrowser", "tarfile", "Image", "archive") and not any(
+            "b" in mode for mode in modes
+        )
     return name in ("read_text", "write_text", "fdopen", "NamedTemporaryFile")
 
 

@@ -28,7 +28,8 @@ CONDA = yaml.safe_load(CONDA_TEXT)
 
 GROUPS = {"dependencies": PROJECT["dependencies"]} | PROJECT["optional-dependencies"]
 # which sections of the lock an environment with this group is built from
-SECTIONS_OF = {"dependencies": ("run",), "build": ("run",), "dev": ("run", "dev"), "lab": ("run", "dev", "lab")}
+SECTIONS_OF = dict.fromkeys(("dependencies", "build", "formats"), ("run",))
+SECTIONS_OF |= {"dev": ("run", "dev"), "lab": ("run", "dev", "lab")}
 
 
 def requirement(entry: str) -> Requirement:

@@ -29,7 +29,7 @@ def public_text() -> str:
         "commands": [f"{name}: {' '.join(words)}" for name, words in sorted(commands().items())],
         "exit codes": [f"{code}: {text}" for code, text in sorted(EXIT_CODES.items())],
         "study.yaml (oatmill: 1)": [
-            f"{m.__name__}: {', '.join(n for n in m.model_fields if n != 'folder')}" for m in models
+            f"{m.__name__}: {', '.join(n for n in m.model_fields if n not in ('folder', 'exports'))}" for m in models
         ],
         "results.csv": list(RESULT_COLUMNS),
     }

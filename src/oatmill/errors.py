@@ -143,6 +143,18 @@ class ReleaseRefused(OatmillError):
     exit_code = 22
 
 
+class PackageMissing(OatmillError):
+    """A file needs a package of the extra `formats` that is not installed."""
+
+    exit_code = 23
+
+
+class DatabaseUnreachable(OatmillError):
+    """A database named in the study file cannot be read; the message says at which step."""
+
+    exit_code = 24
+
+
 class ChapterFailed(OatmillError):
     """A chapter stopped on an error that is not the user's. The other chapters are finished and kept."""
 

@@ -20,7 +20,7 @@ import pandas as pd
 from oatmill.disclosure import RELEASED_COLUMNS, Plan, Released
 from oatmill.figures import Plot, theme
 from oatmill.results import TEXT_COLUMNS, Result, Sum
-from oatmill.store import bundle, file_name, read_frame, write_atomically, write_frame
+from oatmill.store import bundle, file_name, read_frames, write_atomically, write_frame
 from oatmill.tables import Table
 from oatmill.text import _, in_csv, in_html
 
@@ -123,12 +123,11 @@ def read_plan(path: Path) -> Plan:
 def read_results(folder: Path) -> dict[str, list[Result]]:
     """The unreleased Results that notebooks filed under `work/<id>/results`, by page."""
     results: dict[str, list[Result]] = {}
-    for about in sorted(path for path in folder.glob("*/*.json") if not path.name.endswith(".types.json")):
+    files = sorted(path for path in folder.glob("*/*.json") if not path.name.endswith(".types.json"))
+    for about, frame in zip(files, read_frames(path.with_suffix(".parquet") for path in files), strict=True):
         facts = json.loads(about.read_text(encoding="utf-8"))
         facts["sums"] = tuple(Sum(*(tuple(map(tuple, side)) for side in each)) for each in facts["sums"])
-        results.setdefault(about.parent.name, []).append(
-            Result(frame=read_frame(about.with_suffix(".parquet")), **facts)
-        )
+        results.setdefault(about.parent.name, []).append(Result(frame=frame, **facts))
     return results
 
 

@@ -98,6 +98,10 @@ class Session:
     def __init__(self, study: Study, page: Page, turned: dict[str, Any] | None = None):
         self.study, self.page, self.turned = study, page, turned or {}
         self.store = Store(page.work)
+        if study.databases and study.exports is None:
+            from oatmill.intake.databases import fetch
+
+            self.study = study = fetch(study, page.work)
         if study.generate:
             self.study = study.model_copy(update={"folder": self._generated()})
 
@@ -165,7 +169,7 @@ class Session:
         paths = {table: self.study.path_of(table) for table in sorted(self.study.sources)}
         files = [f"{table}:{prints.of(path)}" for table, path in paths.items() if path.is_file()]
         # The checks name their rules in the study's language, so the language is a part of the key.
-        modules = source_hash("intake", "schema", "errors", "store", "study", "text", "session", "locale")
+        modules = source_hash("intake", "schema", "errors", "source", "store", "study", "text", "session", "locale")
         named = json.dumps([settings["sources"], settings["checks"], read, self.study.language], sort_keys=True)
         return hash_text(*files, named, modules, lock_hash())
 

@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,8 +161,16 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
 
 def read_frame(path: Path) -> pd.DataFrame:
     """Read a frame that `write_frame` wrote, with the same column types."""
+    return read_frames([path])[0]
+
+
+def read_frames(paths: Iterable[Path]) -> list[pd.DataFrame]:
+    """Read many frames: opening DuckDB takes longer than reading a small one."""
     import duckdb
 
     with duckdb.connect() as connection:
-        frame = connection.execute("SELECT * FROM read_parquet(?)", [str(path)]).df()
+        return [_typed(connection.execute("SELECT * FROM read_parquet(?)", [str(path)]).df(), path) for path in paths]
+
+
+def _typed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     return frame.astype(json.loads(path.with_suffix(".types.json").read_text(encoding="utf-8")))

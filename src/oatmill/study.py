@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from oatmill.errors import Fault, StudyInvalid, StudyMissing, StudyNotYaml
 from oatmill.profiles import PROFILES, Threshold
 from oatmill.schema import DOSE_MEANINGS, MEDICATIONS, TABLES
+from oatmill.source import Frozen, Source
 from oatmill.text import LANGUAGES, _, visible
 
 FORMAT = 1
@@ -30,69 +31,7 @@ WINDOWS_RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{i}" for p in ("com", "lp
 Severity = Literal["stop", "quarantine", "warn"]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Source(_Frozen):
-    """One table's file and how to read it."""
-
-    file: str = Field("", description="path from the study file; blank where the table is read from a database")
-    url_from: str | None = Field(
-        None,
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
-        description="environment variable that holds the URL of a PostgreSQL database",
-    )
-    table: str | None = Field(None, description="table of a database (schema.table), or data frame of an .rda file")
-    member: str | None = Field(None, description="file inside a zip archive, where it holds several")
-    sheet: str | int | None = Field(None, description="sheet of a workbook: its name, or its number from 1")
-    cells: str | None = Field(
-        None, pattern=r"^[A-Z]{1,3}[0-9]{1,7}:[A-Z]{1,3}[0-9]{1,7}$", description="cells of a sheet, header included"
-    )
-    header_line: int = Field(1, ge=1, description="line (row of a sheet) with the names of the columns")
-    comment: str | None = Field(None, min_length=1, description="lines that begin with this are no rows")
-    total_lines: tuple[str, ...] = Field((), description="a row whose first filled cell begins so is no client's row")
-    columns: dict[str, str] = Field(default_factory=dict, description="schema column: name in the file")
-    drop: tuple[str, ...] = Field((), description="columns of the file that are never read: names, telephones")
-    codes: dict[str, dict[str, str]] = Field(
-        default_factory=dict, description="column: {value in the file: schema value}"
-    )
-    constants: dict[str, str] = Field(default_factory=dict, description="schema column: one value for every row")
-    date_format: str = Field("%Y-%m-%d", description="strptime format of the dates in the file")
-    date_formats: dict[str, str] = Field(default_factory=dict, description="column: its own strptime format")
-    decimal: Literal[".", ","] = Field(".", description="decimal mark of the numbers in the file")
-    thousands: Literal["", " ", ",", ".", "'"] = Field("", description="what parts thousands in the file")
-    dose_unit: Literal["mg", "ml"] = Field("mg", description="unit of dose_mg in the file")
-    mg_per_ml: float | None = Field(None, gt=0, description="strength of the solution, where doses are in ml")
-    delimiter: str | None = Field(None, description="one character; None: the file's own is found")
-    encoding: str = "utf-8"
-    missing: tuple[str, ...] = Field(("",), description="cells that mean 'not known'")
-    public: bool = Field(False, description="published figures: shown exactly")
-    synthetic: bool = Field(False, description="invented clients: every page says so")
-
-    @property
-    def name(self) -> str:
-        """What messages call it: the file as the study file writes it, or the table of a database."""
-        return self.file or f"{self.url_from}: {self.table}"
-
-    @model_validator(mode="after")
-    def _whole(self) -> Source:
-        if bool(self.file) == bool(self.url_from):
-            raise ValueError("either `file:` or `url_from:`")
-        if self.url_from and not self.table:
-            raise ValueError("`table:` beside `url_from:`")
-        if self.dose_unit == "ml" and self.mg_per_ml is None:
-            raise ValueError("`mg_per_ml:` beside `dose_unit: ml`")
-        if self.thousands == self.decimal:
-            raise ValueError("`thousands` other than `decimal`")
-        return self
-
-    def format_of(self, column: str) -> str:
-        """The strptime format of a date column."""
-        return self.date_formats.get(column, self.date_format)
-
-
-class Definitions(_Frozen):
+class Definitions(Frozen):
     """Settings of the definitions; DEFINITIONS of the methods page gives each in words."""
 
     gap_days: int = Field(30, ge=1, le=365, description="an episode ends at this many consecutive dose-free days")
@@ -136,7 +75,7 @@ class Definitions(_Frozen):
         return self.gap_days if self.washout_days is None else self.washout_days
 
 
-class DisclosureException(_Frozen):
+class DisclosureException(Frozen):
     """Thresholds that a named person lifts for one output, and why; printed on the provenance page."""
 
     output: str
@@ -145,7 +84,7 @@ class DisclosureException(_Frozen):
     reason: str = Field(min_length=10)
 
 
-class Disclosure(_Frozen):
+class Disclosure(Frozen):
     """Which profile guards what is published."""
 
     profile: str = "midpoint6"
@@ -164,7 +103,7 @@ class Disclosure(_Frozen):
         return value
 
 
-class Generate(_Frozen):
+class Generate(Frozen):
     """A study whose files are made by the synthetic generator instead of being supplied."""
 
     clients: int = Field(3000, ge=50)
@@ -173,7 +112,7 @@ class Generate(_Frozen):
     start: dt.date = dt.date(2016, 1, 1)
 
 
-class Study(_Frozen):
+class Study(Frozen):
     """A study: where its data are, which definitions hold, how it may be published.
 
     `folder` is the folder of the study file; paths in the file are relative to it.
@@ -194,6 +133,7 @@ class Study(_Frozen):
     seed: int = Field(20240101, ge=0)
     generate: Generate | None = None
     folder: Path = Field(Path(), exclude=True)
+    exports: Path | None = Field(None, exclude=True, description="folder of what was read from databases")
 
     @field_validator("title", "subtitle", "programme_name")
     @classmethod
@@ -232,7 +172,16 @@ class Study(_Frozen):
         return any(source.synthetic for source in self.sources.values())
 
     def path_of(self, table: str) -> Path:
-        return (self.folder / self.sources[table].file).resolve()
+        """The file of a table; for one of a database, what was read from it."""
+        source = self.sources[table]
+        if source.url_from:
+            return (self.exports or self.folder / "databases") / f"{table}.csv"
+        return (self.folder / source.file).resolve()
+
+    @property
+    def databases(self) -> dict[str, Source]:
+        """The sources that are read from a database."""
+        return {table: source for table, source in self.sources.items() if source.url_from}
 
 
 class _Misspelt(ValueError):
@@ -259,8 +208,9 @@ def read_study(path: Path | str, changes: Mapping[str, Any] | None = None) -> St
     tree, lines = _load(file)
     for key, value in (changes or {}).items():
         _set(tree, key.split("."), value)
-    if "folder" in tree:  # a field of the model, never a key of the file
-        fault = Fault(_("unknown name"), file=file.name, row=lines.get(("folder",)), found="`folder`")
+    if inner := {"folder", "exports"} & tree.keys():  # fields of the model, never keys of the file
+        name = min(inner)
+        fault = Fault(_("unknown name"), file=file.name, row=lines.get((name,)), found=f"`{name}`")
         raise StudyInvalid(_("The study file {file} cannot be used as it is.", file=file.name), [fault])
     try:
         study = Study.model_validate(tree)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from oatmill.run import Parts
-from oatmill.run.report import check_publishable
+from oatmill.run.safety import check_publishable
 from oatmill.run.switch import Places
 
 PIXEL = "PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIHdpZHRoPSI4IiBoZWlnaHQ9IjgiLz4="

@@ -13,7 +13,8 @@ from oatmill.pages import Page, read_plan
 from oatmill.results import Result, counts
 from oatmill.run import record
 from oatmill.run.releases import heeded_name
-from oatmill.run.report import plan_release, write_results_folder
+from oatmill.run.report import write_results_folder
+from oatmill.run.safety import plan_release
 from oatmill.run.seal import write_seal
 from oatmill.run.switch import Places, start_new, switch
 from oatmill.store import Fingerprints, private_folder, write_atomically

@@ -1,7 +1,8 @@
 """What stands on the pages, beside what stands in results.csv: a reader of the pages knows no number more.
 
 Tables and figures are made of Released rows only, so this holds by structure; here it is read off the finished site:
-every number in a table, a finding, a caption or an alt text is a released one, or a share, a rate or a setting.
+every number in a table, a finding, a caption or an alt text is a released one, or a share, a rate or a setting; every
+corner of a curve, measured in the SVG file, is a released row. So the size of a file tells nothing more either.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from bs4 import BeautifulSoup
+from helpers.attacker.steps import Points, steps_in
 
 from oatmill.cli import main
+from oatmill.pages import read_results
 from oatmill.text import use_language
 
 CHAPTERS = ("10_data_quality", "20_cohort", "30_retention", "40_dose_and_dropout")
@@ -123,3 +126,39 @@ def test_pictures_and_pages_hold_no_other_numbers(report: Path) -> None:
         drawn = ET.parse(picture)
         assert drawn.findall(".//{http://www.w3.org/2000/svg}text") == []
     assert not list(report.rglob("*.parquet"))
+
+
+def curves_of(rows: list[dict[str, Any]]) -> list[set[tuple[float, float]]]:
+    """(day, share) of every row of every curve, and where it starts."""
+    curves: dict[tuple[str, ...], set[tuple[float, float]]] = {}
+    for row in rows:
+        if str(row["definition"]).startswith("ret_km") and row["status"] == "shown":
+            name = (row["output"], row["level"])
+            curves.setdefault(name, {(0.0, 1.0)}).add((float(row["day"]), float(row["estimate"])))
+    return list(curves.values())
+
+
+def draws(line: Points, curve: set[tuple[float, float]]) -> bool:
+    """Whether all corners of a line are rows of the curve, with the unit of its days taken from the last."""
+    unit = max(day for day, _share in curve) / line[-1][0]
+    return all(
+        any(math.isclose(x * unit, day, abs_tol=0.01) and math.isclose(y, share, abs_tol=1e-6) for day, share in curve)
+        for x, y in line
+    )
+
+
+def test_the_steps_of_a_curve_are_released_rows(report: Path) -> None:
+    """And they are not those of the curve of the true counts, which this would find."""
+    released = curves_of(rows_of(report, "30_retention"))
+    results = read_results(report.parents[1] / "work" / "demo" / "results")["30_retention"]
+    frames = [each.frame.assign(output=each.output, status="shown") for each in results if each.kind == "curve"]
+    true = curves_of([row for frame in frames for row in frame.to_dict("records")])
+    lines = [line for name in ("retention", "retention_by_sex_gap30") for line in figure_lines(report, name)]
+    assert len(lines) >= 3
+    for line in lines:
+        assert any(draws(line, curve) for curve in released)
+        assert not any(draws(line, curve) for curve in true)
+
+
+def figure_lines(report: Path, name: str) -> list[Points]:
+    return steps_in(report / "results" / "figures" / f"{name}.svg")

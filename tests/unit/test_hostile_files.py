@@ -118,24 +118,49 @@ def zipped(path: Path) -> None:
 
 
 ARCHIVES = {
-    "doses.csv.gz": lambda path: path.write_bytes(gzip.compress(HEADER + b"0" * (50 << 20))),
     "doses.csv.bz2": lambda path: path.write_bytes(bz2.compress(HEADER + b"0" * (1 << 20))),
     "doses.xz": lambda path: path.write_bytes(lzma.compress(HEADER + b"0" * (1 << 20))),
-    "doses.zip": zipped,
     "doses.zst": lambda path: path.write_bytes(b"\x28\xb5\x2f\xfd" + b"x" * 50),
     "doses.7z": lambda path: path.write_bytes(b"7z\xbc\xaf\x27\x1c" + b"x" * 50),
     "doses.rar": lambda path: path.write_bytes(b"Rar!\x1a\x07\x01" + b"x" * 50),
 }
 
 
+BOMBS = {
+    "doses.csv.gz": lambda path: path.write_bytes(gzip.compress(HEADER + b"0,2020-01-01,60\n" * (4 << 20))),
+    "doses.zip": zipped,
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_an_archive_that_unpacks_without_end_is_refused(tmp_path, name):
+    BOMBS[name](tmp_path / name)
+    report = refusal(tmp_path, ValuesWrong, name)
+    assert (
+        f"file {name}: the archive unpacks to far more than a table can be\n  what to do: Unpack it yourself" in report
+    )
+    assert sum(path.stat().st_size for path in (tmp_path / "work").rglob("*") if path.is_file()) == 0
+
+
+@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize("share", [0.1, 0.9])
+def test_half_an_archive_is_refused(tmp_path, name, share):
+    BOMBS[name](tmp_path / name)
+    data = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(data[: int(len(data) * share)])
+    study = Study(oatmill=1, id="hostile", title="T", sources={"doses": {"file": name}}, folder=tmp_path)
+    with pytest.raises((FileMissing, ValuesWrong), match=r"damaged|far more"):
+        read_tables(study, tmp_path / "work")
+
+
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_an_archive_is_not_unpacked(tmp_path, name):
     ARCHIVES[name](tmp_path / name)
     report = refusal(tmp_path, FileMissing, name)
-    assert f"file {name}: the file is an archive, not a CSV file\n  what to do: Unpack it" in report
+    assert f"file {name}: the file is an archive that is not unpacked here\n  what to do: Unpack it" in report
     renamed = tmp_path / "doses.csv"
     os.replace(tmp_path / name, renamed)
-    assert "not a CSV file" in refusal(tmp_path, FileMissing)
+    assert "not unpacked here" in refusal(tmp_path, FileMissing)
 
 
 @pytest.mark.parametrize("name", ["doses.csv.gz", "doses.zst"])

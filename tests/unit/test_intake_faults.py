@@ -34,9 +34,10 @@ def test_every_missing_file_is_named(tmp_path):
     assert "column reason" in report  # what is wrong with the files that are there comes in the same report
 
 
-def test_a_workbook_is_not_a_csv_file(tmp_path):
+def test_what_begins_like_a_workbook_and_is_none(tmp_path):
     report = refused(tmp_path, FileMissing, {"doses": b"PK\x03\x04rest"})
-    assert "the file is a workbook, not a CSV file" in report and "CSV UTF-8" in report
+    assert "the file is damaged, or not of the kind that its beginning or its name says" in report
+    assert "CSV UTF-8" in report
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp9999"])

@@ -31,7 +31,7 @@ def book_of(*results: Result, officer: Officer = MIDPOINT, plan: Plan = Plan()):
 
 
 def close(*results: Result, officer: Officer = MIDPOINT, plan: Plan = Plan()) -> list[Key]:
-    return known_too_closely(book_of(*results, officer=officer, plan=plan), officer.profile)
+    return list(known_too_closely(book_of(*results, officer=officer, plan=plan), officer.profile))
 
 
 def shown(result: Result, officer: Officer, plan: Plan) -> list[float]:

@@ -74,7 +74,7 @@ def too_close(results: list[Result], officer: Officer, plan: Plan, last: Release
     """What is known too closely by those who compare."""
     book = build_book(results, officer.roundings(results, plan))
     add_release(book, last, plan, officer.profile)
-    return known_too_closely(book, officer.profile)
+    return list(known_too_closely(book, officer.profile))
 
 
 # The rule of 8

@@ -51,7 +51,7 @@ def report(words: argparse.Namespace) -> int:
 
 
 def check(words: argparse.Namespace) -> int:
-    from oatmill.run.report import chapters_of, open_session
+    from oatmill.run.report import chapters_of, open_session, read_databases
     from oatmill.run.switch import Places, finish_switch, locked
     from oatmill.study import read_study
     from oatmill.text import use_language
@@ -61,7 +61,7 @@ def check(words: argparse.Namespace) -> int:
     places = Places(words.out.resolve(), study.id)
     with locked(places, words.wait):
         finish_switch(places)
-        session = open_session(study, places.work)
+        session = open_session(read_databases(study, places.work), places.work)
         for line in _check_lines(study, session.intake, _capabilities(session.study, chapters_of(study))):
             say(line)
         if session.has_log:

@@ -11,7 +11,7 @@ from oatmill.disclosure.keys import Curve, Key, curves_of, keys_of, whole_of
 from oatmill.disclosure.plan import Rounding
 from oatmill.disclosure.rules import released_frame
 from oatmill.errors import DisclosureRefused
-from oatmill.results import Result
+from oatmill.results import Place, Result
 from oatmill.text import _
 
 _COUNTS = ("estimate", "n", "events")
@@ -84,17 +84,6 @@ class Book:
         self.add(rest, Cell(true, 0, most, shown=False))
         self.sums.append(Sum(whole, (*parts, rest)))
 
-    def read_again(self, rounding: Rounding) -> Book:
-        """The same counts as a reader sees them under another plan."""
-        cells = {key: _reread(key, cell, rounding) for key, cell in self.cells.items()}
-        return Book(cells, self.sums, self.at_most)
-
-
-def _reread(key: Key, cell: Cell, rounding: Rounding) -> Cell:
-    if not cell.shown:
-        return cell
-    return Cell(cell.true, *possible_at(key, cell.true, rounding))
-
 
 def possible_at(key: Key, true: int, rounding: Rounding) -> tuple[int, int]:
     if whole_of(key) in rounding.plan.withheld:
@@ -102,7 +91,36 @@ def possible_at(key: Key, true: int, rounding: Rounding) -> tuple[int, int]:
     return rounding.possible(key, rounding.count(key, true))
 
 
+@dataclass
+class Reading:
+    """A Result with its keys, read under one plan after another: what a plan does not touch looks as it did before."""
+
+    result: Result
+    keys: Mapping[Place, Key] = field(init=False)
+    curves: Sequence[Curve] = field(init=False)
+    _told: object = field(init=False, default=None)
+    _seen: dict[str, np.ndarray] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.keys, self.curves = keys_of(self.result), curves_of(self.result)
+        self._wholes = {*self.keys.values(), *map(whole_of, self.keys.values())}
+
+    def seen(self, rounding: Rounding) -> dict[str, np.ndarray]:
+        """The counts as released, by column."""
+        plan = rounding.plan
+        told = rounding.profile, {key: plan.entry(key) for key in self._wholes & plan.keys()}
+        if told != self._told:
+            released = released_frame(self.result, rounding)
+            self._told, self._seen = told, {name: released[name].to_numpy(float) for name in _COUNTS}
+        return self._seen
+
+
 def build_book(results: Iterable[Result], roundings: Mapping[str, Rounding]) -> Book:
+    """Read all Results as they would be released."""
+    return read_book([Reading(result) for result in results], roundings)
+
+
+def read_book(readings: Iterable[Reading], roundings: Mapping[str, Rounding]) -> Book:
     """Read all Results as they would be released.
 
     Parameters
@@ -119,20 +137,19 @@ def build_book(results: Iterable[Result], roundings: Mapping[str, Rounding]) -> 
 
     book = Book()
     curves: list[tuple[Curve, Rounding]] = []
-    for result in results:
-        rounding = roundings[result.output]
-        _add_counts(book, result, rounding)
-        curves += [(curve, rounding) for curve in curves_of(result)]
+    for reading in readings:
+        rounding = roundings[reading.result.output]
+        _add_counts(book, reading, rounding)
+        curves += [(curve, rounding) for curve in reading.curves]
     add_implied(book, add_curves(book, curves))
     return book
 
 
-def _add_counts(book: Book, result: Result, rounding: Rounding) -> None:
-    keys = keys_of(result)
+def _add_counts(book: Book, reading: Reading, rounding: Rounding) -> None:
+    result, keys = reading.result, reading.keys
     if not keys:
         return
-    released = released_frame(result, rounding)
-    true, seen = ({name: each[name].to_numpy(float) for name in _COUNTS} for each in (result.frame, released))
+    true, seen = {name: result.frame[name].to_numpy(float) for name in _COUNTS}, reading.seen(rounding)
     small = true["n"] < rounding.profile.small_group
     for (row, column), key in keys.items():
         if not np.isnan(true[column][row]):

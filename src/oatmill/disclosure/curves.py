@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby, pairwise
 
 import numpy as np
@@ -17,16 +18,38 @@ _MOST_DAYS = 120  # beyond, only days on which a count is small; elsewhere class
 
 
 @dataclass(frozen=True)
+class Seen:
+    """A curve as a reader sees it."""
+
+    curve: Curve
+    rounding: Rounding
+
+    @cached_property
+    def known(self) -> np.ndarray:
+        """Whether a reader sees the curve on the day of each of its rows."""
+        curve, rounding = self.curve, self.rounding
+        size = rounding.count(curve.size_key, curve.size)
+        if curve.size < rounding.profile.small_group or np.isnan(size):
+            return np.zeros(len(curve.left), bool)
+        at_risk = rounded_curve(curve, size, rounding)["n"].to_numpy()
+        return at_risk >= rounding.profile.curve_at_risk
+
+
+@dataclass(frozen=True)
 class Family:
     """Curves of one population: of all (`whole`) and of groups, by rule (`ret_km`); and the days looked at."""
 
     population: str
     ends: str
-    curves: tuple[tuple[Curve, Rounding], ...]
+    curves: tuple[Seen, ...]
     days: tuple[int, ...]
 
+    @property
+    def each(self) -> list[Curve]:
+        return [seen.curve for seen in self.curves]
+
     def whole(self, rule: str) -> Curve | None:
-        return next((c for c, _rounding in self.curves if _rule(c) == rule and c.size_key == key_of("", c.row)), None)
+        return next((c for c in self.each if _rule(c) == rule and c.size_key == key_of("", c.row)), None)
 
 
 def _rule(curve: Curve) -> str:
@@ -36,21 +59,22 @@ def _rule(curve: Curve) -> str:
 def add_curves(book: Book, curves: Sequence[tuple[Curve, Rounding]]) -> list[Family]:
     """Note the cumulative counts of all curves on the days that matter, and what holds between them."""
     families = []
-    for (population, ends), members in groupby(sorted(curves, key=_population), key=_population):
+    seen = sorted((Seen(*each) for each in curves), key=_population)
+    for (population, ends), members in groupby(seen, key=_population):
         found = tuple(members)
-        for curve, rounding in found:
-            _add_size(book, curve, rounding)
+        for each in found:
+            _add_size(book, each.curve, each.rounding)
         family = Family(population, ends, found, _days(found, _special_days(book, population, ends)))
-        for curve, rounding in found:
-            _add_days(book, curve, rounding, family.days)
-        for rule in sorted({_rule(curve) for curve, _rounding in found}):
-            _add_groups(book, [curve for curve, _rounding in found if _rule(curve) == rule], family)
+        for each in found:
+            _add_days(book, each, family.days)
+        for rule in sorted(set(map(_rule, family.each))):
+            _add_groups(book, [curve for curve in family.each if _rule(curve) == rule], family)
         families.append(family)
     return families
 
 
-def _population(member: tuple[Curve, Rounding]) -> tuple[str, str]:
-    key = member[0].size_key
+def _population(seen: Seen) -> tuple[str, str]:
+    key = seen.curve.size_key
     return key[1], key[2]
 
 
@@ -68,17 +92,17 @@ def _special_days(book: Book, population: str, ends: str) -> set[int]:
     return {int(key[7]) - back for key in named if key[4] in ("", "dose_model") for back in (0, 1)}
 
 
-def _days(members: Sequence[tuple[Curve, Rounding]], special: set[int]) -> tuple[int, ...]:
+def _days(members: Sequence[Seen], special: set[int]) -> tuple[int, ...]:
     """The days with a step and the days before; of long curves those with small counts, and each curve's last."""
     steps = {
         int(d) - back
-        for c, _rounding in members
-        for d in c.frame["day"][np.diff(c.left, prepend=0) > 0]
+        for each in members
+        for d in each.curve.frame["day"][np.diff(each.curve.left, prepend=0) > 0]
         for back in (0, 1)
     }
-    last = {int(curve.frame["day"].iloc[-1]) for curve, _rounding in members}
+    last = {int(each.curve.frame["day"].iloc[-1]) for each in members}
     if len(steps) > _MOST_DAYS:
-        steps = {day for curve, rounding in members for day in _early(curve, rounding)} | _last_seen(members)
+        steps = {day for each in members for day in _early(each.curve, each.rounding)} | _last_seen(members)
     return tuple(sorted(day for day in steps | special | last if 0 <= day <= max(last)))
 
 
@@ -91,28 +115,18 @@ def _early(curve: Curve, rounding: Rounding) -> set[int]:
     return found | {day - 1 for day in found}
 
 
-def _last_seen(members: Sequence[tuple[Curve, Rounding]]) -> set[int]:
-    shown = [(curve, _known(curve, rounding)) for curve, rounding in members]
-    return {int(curve.frame["day"][known].iloc[-1]) for curve, known in shown if known.any()}
+def _last_seen(members: Sequence[Seen]) -> set[int]:
+    return {int(each.curve.frame["day"][each.known].iloc[-1]) for each in members if each.known.any()}
 
 
-def _known(curve: Curve, rounding: Rounding) -> np.ndarray:
-    """Whether a reader sees the curve on the day of each of its rows."""
-    size = rounding.count(curve.size_key, curve.size)
-    if curve.size < rounding.profile.small_group or np.isnan(size):
-        return np.zeros(len(curve.left), bool)
-    at_risk = rounded_curve(curve, size, rounding)["n"].to_numpy()
-    return at_risk >= rounding.profile.curve_at_risk
-
-
-def _add_days(book: Book, curve: Curve, rounding: Rounding, days: Sequence[int]) -> None:
-    known = _known(curve, rounding)
+def _add_days(book: Book, seen: Seen, days: Sequence[int]) -> None:
+    curve, rounding, known = seen.curve, seen.rounding, seen.known
     rows = np.searchsorted(curve.frame["day"].to_numpy(), days, side="right") - 1
     for what in ("left", "censored"):
         for day, row in zip(days, rows, strict=True):
             key, true = curve.on(what, day), int(getattr(curve, what)[row]) if row >= 0 else 0
-            seen = possible_at(key, true, rounding) if known.any() and known[max(row, 0)] else (0, FAR)
-            book.add(key, Cell(true, *seen, shown=seen != (0, FAR)))
+            possible = possible_at(key, true, rounding) if known.any() and known[max(row, 0)] else (0, FAR)
+            book.add(key, Cell(true, *possible, shown=possible != (0, FAR)))
         for before, after in pairwise(days):
             since = (f"since {before} {what}", *curve.on(what, after)[1:], curve.on(what, after)[0])
             book.add_rest(since, [curve.on(what, after)], [curve.on(what, before)])

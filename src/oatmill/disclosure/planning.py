@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from oatmill.disclosure.book import Book, Cell, build_book, touching, twins
+from oatmill.disclosure.book import Book, Cell, Reading, build_book, read_book, touching, twins
 from oatmill.disclosure.comparing import add_release
 from oatmill.disclosure.keys import Key, curves_of, whole_of
 from oatmill.disclosure.plan import Plan, Rounding
@@ -48,10 +48,11 @@ def plan_release(results: Sequence[Result], officer: Officer, last: Release | No
         where one count has two true values, or no plan is found
     """
     confidential = [result for result in results if not result.public]
-    curves = [curve for result in confidential for curve in curves_of(result)]
+    readings = [Reading(result) for result in confidential]
+    curves = [curve for reading in readings for curve in reading.curves]
     plan = Plan()
     for _step in range(_MOST_STEPS):
-        book = build_book(confidential, officer.roundings(confidential, plan))
+        book = read_book(readings, officer.roundings(confidential, plan))
         if last is not None:
             keeping = keep_old(plan, book, curves, last, officer.profile)
             if keeping != plan:
@@ -80,10 +81,8 @@ def _improved(book: Book, plan: Plan, profile: Profile) -> Plan | None:
     tight = {key: plan.widened.get(key, 1) * 2 for key in _tight_totals(book, plan, profile)}
     if tight:
         return replace(plan, widened={**plan.widened, **tight})
-    close = known_too_closely(book, profile)
-    if not close:
-        return None
-    return _loosened(book, plan, profile, close[0])
+    close = next(known_too_closely(book, profile), None)
+    return None if close is None else _loosened(book, plan, profile, close)
 
 
 # Step 2

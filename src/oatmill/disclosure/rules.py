@@ -144,7 +144,11 @@ def curve_counts(curve: Curve, rounding: Rounding) -> dict[str, tuple[np.ndarray
 def _released(curve: Curve, what: str, days: np.ndarray, rounding: Rounding) -> np.ndarray:
     """Released cumulative counts; a count that keeps an older value never falls below the day before."""
     true = getattr(curve, what)
-    values = [rounding.count(curve.on(what, day), count) for day, count in zip(days, true, strict=True)]
+    if rounding.plan.kept:
+        values = [rounding.count(curve.on(what, day), count) for day, count in zip(days, true, strict=True)]
+    else:  # equal counts are shown alike, and a long curve has few
+        alike = {count: rounding.count(curve.on(what, ""), count) for count in np.unique(true).tolist()}
+        values = [alike[count] for count in true.tolist()]
     return pd.Series(values, dtype=float).cummax().to_numpy()
 
 

@@ -8,7 +8,9 @@ the truth settles most counts at once; for the rest the smallest and the largest
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -24,41 +26,63 @@ _SOME = 0.5  # of a client: less is the solver's tolerance
 _IMPOSSIBLE = 2  # the solver's word for it
 
 
-def known_too_closely(book: Book, profile: Profile, around: Key | None = None) -> list[Key]:
-    """The small counts that all published numbers together tell too closely.
+def known_too_closely(book: Book, profile: Profile) -> Iterator[Key]:
+    """The small counts that all published numbers together tell too closely, in order; the next is looked for when asked.
 
-    `around`: look only at the counts that hang together with this one.
+    A step of the plan needs the first of them only; that there is none is the costly answer, and needed once.
     """
     small = {key for key, cell in book.cells.items() if profile.is_protected(cell.true, cell.true)}
-    found = {key for key in small if profile.too_close(book.cells[key].low, book.cells[key].high)}
+    alone = {key for key in small if profile.too_close(book.cells[key].low, book.cells[key].high)}
+    doubtful: dict[Key, _Doubts] = {}
     for group in touching(book):
-        doubtful = sorted((group & small) - found)
-        if doubtful and (around is None or around in group):
-            found |= _too_close_among(doubtful, Worlds(book, sorted(group)), profile.possible_values)
-    return sorted(found)
+        keys = sorted((group & small) - alone)
+        doubtful |= dict.fromkeys(keys, _Doubts(book, group, keys, profile.possible_values))
+    return (key for key in sorted({*alone, *doubtful}) if key in alone or not doubtful[key].may_have_enough(key))
 
 
-def _too_close_among(doubtful: Sequence[Key], worlds: Worlds, enough: int) -> set[Key]:
-    values = {key: {worlds.true[key]} for key in doubtful}
-    random = np.random.default_rng(_SEED)
-    for reach in _REACHES:
-        few = [key for key in doubtful if len(values[key]) < enough]
-        pull = random.choice([-1.0, 1.0], len(few)) * random.uniform(0.5, 1, len(few))
-        for weights in (pull, -pull) if few else ():
-            world = worlds.near_truth(dict(zip(few, weights, strict=True)), reach)
-            for key in few:
-                values[key].add(world[key])
-    return {key for key in doubtful if len(values[key]) < enough and not _has(enough, key, values[key], worlds)}
+@dataclass
+class _Doubts:
+    """Small counts that hang together, and the values that worlds found so far give them."""
 
+    book: Book
+    group: set[Key]
+    keys: Sequence[Key]
+    enough: int
 
-def _has(enough: int, key: Key, values: set[int], worlds: Worlds) -> bool:
-    """Whether a count has enough possible values, of which some are known."""
-    low, high = (worlds.least({key: sign}, {key: max(values) + 2 * enough})[key] for sign in (1.0, -1.0))
-    values |= {low, high}
-    for between in range(low + 1, high):
-        if len(values) < enough and worlds.allows(key, between):
-            values.add(between)
-    return len(values) >= enough
+    @cached_property
+    def worlds(self) -> Worlds:
+        return Worlds(self.book, sorted(self.group))
+
+    @cached_property
+    def values(self) -> dict[Key, set[int]]:
+        """The values that some worlds near the truth give."""
+        values = {key: {self.worlds.true[key]} for key in self.keys}
+        random = np.random.default_rng(_SEED)
+        for reach in _REACHES:
+            few = [key for key in self.keys if len(values[key]) < self.enough]
+            pull = random.choice([-1.0, 1.0], len(few)) * random.uniform(0.5, 1, len(few))
+            for weights in (pull, -pull) if few else ():
+                world = self.worlds.near_truth(dict(zip(few, weights, strict=True)), reach)
+                for key in few:
+                    values[key].add(world[key])
+        return values
+
+    def may_have_enough(self, key: Key) -> bool:
+        """Whether a count has enough possible values; each world that is looked at tells of the others too."""
+        values, enough = self.values[key], self.enough
+        if len(values) >= enough:
+            return True
+        most = max(values) + 2 * enough
+        low, high = (self._note(self.worlds.least({key: sign}, {key: most}))[key] for sign in (1.0, -1.0))
+        for between in range(low + 1, high):
+            if len(values) < enough and self.worlds.allows(key, between):
+                values.add(between)
+        return len(values) >= enough
+
+    def _note(self, world: dict[Key, int]) -> dict[Key, int]:
+        for key, values in self.values.items():
+            values.add(world[key])
+        return world
 
 
 class Worlds:

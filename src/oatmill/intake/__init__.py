@@ -30,6 +30,7 @@ from oatmill.intake.checks import (
     log_facts,
 )
 from oatmill.intake.columns import Layout, build_layout
+from oatmill.intake.databases import fetch
 from oatmill.intake.doses import write_doses
 from oatmill.intake.files import FIRST_LINES, DataFile, Unreadable, first_lines, lines_of, load, open_file
 from oatmill.intake.frames import build_frame, number_clients, number_sites
@@ -113,7 +114,7 @@ def read_tables(study: Study, folder: Path, *, key: bytes | None = None, threads
     """
     rejected = folder / "rejected"
     rejected.mkdir(parents=True, exist_ok=True)
-    layouts = _layouts(study)
+    layouts = _layouts(fetch(study, folder) if study.exports is None else study)
     with _database(folder, threads) as con:
         faults = _load(con, layouts, folder)
         rules = _set_aside(con, study, layouts, rejected, faults)

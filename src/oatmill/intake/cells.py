@@ -123,7 +123,8 @@ def _read_sql(layout: Layout, column: Column, cell: str) -> str:
 def _date_sql(layout: Layout, column: Column, cell: str) -> str:
     """Days since 1970-01-01. A file with dates of its own hands them on as YYYY-MM-DD, beside dates typed as text."""
     forms = [layout.file.source.format_of(column.name)]
-    forms += [_ISO] if layout.file.native and _ISO not in forms else []
+    if layout.file.native:
+        forms += [form for form in (_ISO, f"{_ISO} %H:%M:%S") if form not in forms]
     day = f"CAST(try_strptime({cell}, [{sql.values(forms)}]) AS DATE)"
     low, high = _DAY_RANGE
     return f"CASE WHEN {day} BETWEEN DATE '{low}' AND DATE '{high}' THEN CAST({day} - DATE '1970-01-01' AS INTEGER) END"

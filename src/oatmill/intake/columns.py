@@ -68,6 +68,16 @@ def _misnamed(layout: Layout) -> list[Fault]:
         _fault(file, name, _("the study file names a column that the file does not have"), column)
         for column, name in file.source.columns.items()
         if name not in file.header
+    ] + [
+        Fault(
+            _("the study file drops a column that the file does not have"),
+            file=file.name,
+            column=name,
+            found=_header(file),
+            cure=_("Write the name under `drop:` as the header has it, or take it out."),
+        )
+        for name in file.source.drop
+        if name not in file.names
     ]
 
 

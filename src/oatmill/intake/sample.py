@@ -33,3 +33,15 @@ class Sample:
     native: bool = False
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
+
+
+def read_samples(path: Path) -> list[Sample]:
+    """Everything that can be read as a table in a file, as far as it can be told without a study file.
+
+    Raises
+    ------
+    FileMissing, PackageMissing
+    """
+    from oatmill.intake.readers.samples import read_samples as read
+
+    return read(path)

@@ -8,6 +8,7 @@ switch      one run at a time; a report is replaced whole or not at all
 record      results.csv, manifest.json and the key of an unchanged report
 releases    the published releases, kept for the next report to heed
 seal        whether a report is still as its run left it
+safety      the plan, the pages it changes, and the gate with what this machine knows
 report      the whole of `oatmill report`
 publish     the whole of `oatmill publish`
 by_hand     the whole of `oatmill run`

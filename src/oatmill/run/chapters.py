@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from oatmill.errors import Fault, FileMissing, UsageError
 from oatmill.schema import TABLES
-from oatmill.study import Source, Study
+from oatmill.study import Study
 from oatmill.text import _
 
 _NAME = re.compile(r"^(\d{2,3})_[a-z0-9_]+$")
@@ -119,14 +119,19 @@ def columns_of(study: Study) -> Columns:
     if absent and study.generate is None:
         faults = [Fault(_("there is no such file"), file=study.sources[name].file) for name in absent]
         raise FileMissing(_("The study file names files that do not exist."), faults)
-    return {
-        name: frozenset(TABLES[name].names) if name in absent else _columns(source, study.path_of(name), name)
-        for name, source in study.sources.items()
-    }
+    return {name: frozenset(TABLES[name].names) if name in absent else _columns(study, name) for name in study.sources}
 
 
-def _columns(source: Source, path: Path, table: str) -> frozenset[str]:
-    header = set(read_header(path, source.encoding, source.delimiter))
+def _columns(study: Study, table: str) -> frozenset[str]:
+    from oatmill.intake.files import Unreadable, open_file
+
+    source, fault = study.sources[table], None
+    try:
+        header = open_file(study, table).header
+    except Unreadable as unreadable:
+        header, fault = (), unreadable.fault
+    if fault:
+        raise FileMissing(_("A file of the study cannot be read."), [fault])
     here = {name for name in TABLES[table].names if source.columns.get(name, name) in header}
     return frozenset(here | set(source.constants))
 

@@ -21,7 +21,7 @@ from oatmill.run.releases import (
     put_aside,
     read_last_release,
 )
-from oatmill.run.report import check_publishable
+from oatmill.run.safety import check_publishable
 from oatmill.run.seal import added_files, changed_files, has_its_results, heeds_last_release, read_seal
 from oatmill.run.switch import Places, finish_switch, locked
 from oatmill.study import WINDOWS_RESERVED

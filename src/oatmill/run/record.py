@@ -169,7 +169,7 @@ def _inputs(study: Study, known: Fingerprints) -> list[dict[str, Any]]:
     return [
         {
             "table": name,
-            "file": PurePath(source.file.replace("\\", "/")).name,
+            "file": source.table if source.url_from else PurePath(source.file.replace("\\", "/")).name,
             "sha256": known.of(study.path_of(name)),
             "public": source.public,
             "synthetic": source.synthetic,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import shutil
 import time
@@ -12,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oatmill.errors import ChapterFailed, DisclosureRefused, Fault, GateRefused
-from oatmill.profiles import PROFILES
+from oatmill.errors import ChapterFailed, Fault
 from oatmill.run import record
 from oatmill.run.chapters import Capability, Chapter, capabilities_of, columns_of, find_chapters
 from oatmill.run.pages import Page, PlanJson, Setting, restore_results, run_pages
 from oatmill.run.progress import Console
-from oatmill.run.releases import heeded_name, last_mark, read_last_release
+from oatmill.run.releases import heeded_name, last_mark
+from oatmill.run.safety import gate_of_one_run, pages_changed, plan_release
 from oatmill.run.seal import is_intact, read_seal, write_seal
 from oatmill.run.switch import Places, finish_switch, let_all_read, locked, remove, start_new, switch
 from oatmill.store import Fingerprints, bundle, hash_text, write_atomically
@@ -26,10 +24,7 @@ from oatmill.study import Study, read_study
 from oatmill.text import _, number, use_language
 
 if TYPE_CHECKING:
-    from oatmill.gate.counts import Rows
     from oatmill.session import Session
-
-    RowsAgain = Callable[[Path, Mapping[str, Any]], Rows]
 
 
 @dataclass(frozen=True)
@@ -113,6 +108,7 @@ class _Work:
 
     def run(self, workers: int, pdf: bool, debug: bool) -> Report:
         chapters = find_chapters(bundle() / "notebooks", self.study.folder / "notebooks")
+        self.study = read_databases(self.study, self.places.work)
         fingerprints = record.input_fingerprints(self.study, self.places.work)
         key = hash_text(record.report_key(self.study, fingerprints, chapters, pdf), last_mark(self.places.work))
         if self._is_made(key):
@@ -160,8 +156,10 @@ class _Work:
     def _changed(self, pages: Sequence[Page], plan: PlanJson, work: Path) -> set[str]:
         """The pages that ran under a plan that differs from `plan` in one of their cells."""
         differ = self.parts.pages_changed or pages_changed
-        ran = [page for page in pages if page.folder]
-        return {page.name for page in ran if page.name in differ(page.plan, plan, work)}
+        ran = [(page.name, page.plan, json.dumps(page.plan, sort_keys=True)) for page in pages if page.folder]
+        plans = {text: before for _name, before, text in ran}
+        differing = {text: differ(before, plan, work) for text, before in plans.items()}
+        return {name for name, _before, text in ran if name in differing[text]}
 
     def _publish(self, actual: Study, capabilities: Sequence[Capability], pages: list[Page], pdf: bool) -> None:
         new = start_new(self.places)
@@ -186,7 +184,7 @@ class _Work:
         manifest = record.build_manifest(self.study, actual, pages, self.timings, known)
         manifest["disclosure"]["after_release"] = heeded_name(self.places.work)
         write_atomically(new / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
-        gate = self.parts.check_publishable or check_publishable
+        gate = self.parts.check_publishable or gate_of_one_run()
         gate(new, self.places.work)  # before Sphinx, whose warnings repeat what pages hold
         material = BookMaterial(self.study, pages, capabilities, manifest, stage, self.places.work, pdf)
         self._timed(_("Building the book"), "book", lambda: self.parts.build_book(material, new))
@@ -234,87 +232,20 @@ def open_session(study: Study, work: Path) -> Session:
     return Session(study, Showing(work))
 
 
+def read_databases(study: Study, work: Path) -> Study:
+    """The study with the present content of its databases."""
+    if not study.databases:
+        return study
+    from oatmill.intake.databases import fetch
+
+    return fetch(study, work, again=True)
+
+
 def build_stations(study: Study, work: Path) -> Study:
     """Build every station once; hands back the study with the folder of the files it read."""
     session = open_session(study, work)
     session.build_stations()
     return session.study
-
-
-def plan_release(work: Path, study: Study) -> PlanJson:
-    """The disclosure plan for the whole book, from all unreleased Results and the last published release."""
-    from oatmill.disclosure import Officer, Plan
-    from oatmill.disclosure import plan_release as plan_book
-    from oatmill.pages import read_results
-
-    results = [result for page in read_results(work / "results").values() for result in page]
-    _refuse_unknown_exceptions(study, {result.output for result in results})
-    if PROFILES[study.disclosure.profile].internal:
-        return Plan().to_json()  # an internal report shows exact counts and is never published
-    officer = Officer(PROFILES[study.disclosure.profile], study.disclosure.lifted)
-    return plan_book(results, officer, read_last_release(work, study.disclosure.profile)).to_json()
-
-
-def _refuse_unknown_exceptions(study: Study, outputs: set[str]) -> None:
-    unknown = [each.output for each in study.disclosure.exceptions if each.output not in outputs]
-    if unknown:
-        faults = [Fault(_("no output of this report has this name"), found=f"`{name}`") for name in unknown]
-        raise DisclosureRefused(
-            _("The study file lifts thresholds for outputs that do not exist."),
-            faults,
-            cure=_("The outputs are named in the column `output` of results.csv."),
-        )
-
-
-def pages_changed(old: PlanJson, new: PlanJson, work: Path) -> set[str]:
-    """Pages with a number that the two plans show in two ways."""
-    from oatmill.disclosure import Plan, shown_differently
-    from oatmill.pages import read_results
-
-    before, after = (Plan.from_json(plan) if plan else Plan() for plan in (old, new))
-    if before == after:
-        return set()
-    pages = read_results(work / "results").items()
-    return {page for page, results in pages if any(shown_differently(each, before, after) for each in results)}
-
-
-def check_publishable(folder: Path, work: Path, rows_again: RowsAgain | None = None) -> None:
-    """The gate, with what this machine knows: identifiers, places, and each Result, released once more."""
-    from oatmill import gate
-
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    identifiers, unused = (
-        sorted((work / "stations").glob(f"intake-*/{name}.txt")) for name in ("identifiers", "unused_values")
-    )
-    if not identifiers and not all(entry["public"] for entry in manifest["inputs"]):
-        raise GateRefused(_("The identifiers that must not be published are not at hand, so nothing can be checked."))
-    gate.check_publishable(
-        folder,
-        identifiers=identifiers,
-        private_texts=gate.private_texts(work),
-        profile=PROFILES[manifest["disclosure"]["profile"]],
-        kinds=gate.read_kinds(work / "results"),
-        rows=(rows_again or released_again)(work, manifest["disclosure"]),
-        unused=unused,
-        meant=[json.dumps(manifest["study"], ensure_ascii=False)],
-    )
-
-
-def released_again(work: Path, disclosure: Mapping[str, Any]) -> Rows:
-    """What each Result gives under the profile and the plan, as rows of text; derived ones have no rule of their own."""
-    from oatmill.disclosure import release
-    from oatmill.pages import read_plan, read_results, rows_as_csv
-
-    plan = read_plan(work / "plan.json")
-    lifted = {each["output"]: each["lift"] for each in disclosure["exceptions"]}
-    rows = {}
-    for page, results in read_results(work / "results").items():
-        for result in results:
-            if result.kind != "derived":
-                released = release(result, disclosure["profile"], plan, lifted.get(result.output, ()))
-                text = rows_as_csv(released.frame.assign(page=page, output=result.output))
-                rows[page, result.output] = frozenset(map(tuple, csv.reader(io.StringIO(text))))
-    return rows
 
 
 def chapters_of(study: Study) -> list[Chapter]:

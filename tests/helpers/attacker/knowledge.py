@@ -81,7 +81,8 @@ class Reader:
             return max(low - self.rule.kept + 1, least), high + self.rule.kept - 1
         within = self.rule.behind(value, self.rule.widths(row["reason"]))
         if column == "events" and row["n"] == row["events"] and row["unit"] == "proportion":
-            within = (within[0] if within else 0, ANY[1])  # a part in a wider class than its whole is cut to it
+            # A part in a wider class than its whole is cut to it, so what stands here may not be its released value.
+            return (within[0] if within else 0, ANY[1])
         if within is None:
             raise ValueError(f"{row['output']}: no count is shown as {value}")
         self.released[count], self.seen[count] = value, within
