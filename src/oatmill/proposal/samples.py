@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from oatmill.errors import Fault, FileMissing, UsageError
 from oatmill.intake.readers.samples import read_samples
 from oatmill.intake.sample import Sample
-from oatmill.study import Source
+from oatmill.source import Source
 from oatmill.text import _
 
 
