@@ -48,18 +48,28 @@ __version__ = "0.1.0"
 
 # Module -> its public names, loaded on first use so that the command line starts fast.
 _PUBLIC: dict[str, tuple[str, ...]] = {
+    "cohort": (
+        "add_groups",
+        "choose_group",
+    ),
     "describe": (
+        "estimate_age_and_sex",
         "estimate_attrition",
         "estimate_characteristics",
+        "estimate_differences",
         "estimate_episodes_per_client",
+        "estimate_first_return",
         "estimate_mean_age",
         "estimate_starters_by_quarter",
+        "estimate_starters_by_site",
+        "estimate_table_one",
     ),
     "quality": (
         "estimate_checks",
         "estimate_dose_distribution",
         "estimate_ledger",
         "estimate_missing",
+        "estimate_missing_logs",
         "estimate_site_months",
     ),
     "retention": (
@@ -105,9 +115,12 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "COVARIATES",
         "label",
     ),
+    "tables.consequences": ("table_consequences",),
     "tables.describe": (
         "table_characteristics",
         "table_episodes",
+        "table_first_return",
+        "table_one",
     ),
     "tables.dose": (
         "table_dose_bands",
@@ -122,6 +135,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     ),
     "tables.quality": (
         "table_checks",
+        "table_duplicates",
         "table_ledger",
         "table_missing",
     ),
@@ -138,7 +152,9 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     ),
     "figures.describe": (
         "plot_attrition",
+        "plot_pyramid",
         "plot_starters",
+        "plot_starters_by_site",
     ),
     "figures.dose": (
         "plot_dose_curve",

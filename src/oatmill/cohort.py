@@ -19,6 +19,7 @@ from oatmill.text import _
 
 EVENT_CODES: dict[str, int] = {reason: code for code, reason in enumerate(EXIT_REASONS, start=1)}
 DAYS_PER_YEAR = 365.25
+GROUPS = ("sex", "area", "returned", "injecting", "hiv", "hcv", "prior_prison", "arm", "enrolment_type")
 
 
 @dataclass(frozen=True)
@@ -229,6 +230,35 @@ def add_covariates(cohort: Cohort, clients: pd.DataFrame | None) -> Cohort:
         given = frame["age"] if "age" in frame else pd.Series(np.nan, index=frame.index)
         frame = frame.assign(age=given.astype(np.float64).fillna(pd.Series(whole, index=frame.index)))
     return replace(cohort, frame=frame)
+
+
+def add_groups(cohort: Cohort, episodes: pd.DataFrame | None, sites: pd.DataFrame | None) -> Cohort:
+    """Add what groups of clients are made of: `returned` (yes, no: has a later episode) and `area` of the site."""
+    frame = cohort.frame
+    if episodes is not None:
+        again = episodes.loc[episodes["episode"] > 1, "client"]
+        frame = frame.assign(returned=np.where(frame["client"].isin(again), "yes", "no"))
+    if sites is not None and "area" in sites and "site" in frame:
+        areas = sites.drop_duplicates("site_id").set_index("site_id")["area"]
+        frame = frame.assign(area=frame["site"].map(areas))
+    return replace(cohort, frame=frame)
+
+
+def choose_group(cohort: Cohort, wanted: str | None) -> str | None:
+    """The column to compare clients by: the one asked for, else the first of sex, area and coming back that there is.
+
+    Raises
+    ------
+    NotSupported
+        for a column that the cohort does not have, or that is a measurement
+    """
+    usable = [name for name in (*GROUPS, "site") if name in cohort.frame and cohort.frame[name].notna().any()]
+    if wanted is not None and wanted not in usable:
+        raise NotSupported(
+            _("Clients cannot be compared by `{name}`.", name=wanted),
+            cure=_("Use one of: {names}.", names=", ".join(usable)),
+        )
+    return wanted or next((name for name in usable if cohort.frame[name].nunique() > 1), None)
 
 
 def build_cohort_from_episodes(table: pd.DataFrame, definitions: Definitions) -> Cohort:

@@ -21,6 +21,15 @@ COVARIATES: Labels = {
     "arm": lambda: _("Arm"),
     "enrolment_type": lambda: _("Enrolment"),
     "site_id": lambda: _("Site"),
+    "site": lambda: _("Site of the first episode"),
+    "area": lambda: _("Area of the site"),
+    "returned": lambda: _("Came back later"),
+    "birth_date": lambda: _("Date of birth"),
+    "enrolled": lambda: _("Date of first enrolment"),
+    "first_use_age": lambda: _("Age at first opioid use"),
+    "dose_mg": lambda: _("Dose"),
+    "medication": lambda: _("Medication"),
+    "reason": lambda: _("Reason"),
 }
 REASONS: Labels = {
     "in_treatment": lambda: _("still in treatment, or follow-up ended"),

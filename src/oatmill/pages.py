@@ -72,8 +72,9 @@ class Page:
             with theme():
                 plot.figure.savefig(folder / f"{name}.png", dpi=200, metadata={"Software": None})
         source = f"data:image/svg+xml;base64,{base64.b64encode(picture).decode()}"
+        narrow = ' class="oatmill-narrow"' if plot.narrow else ""
         _display(
-            f'<figure class="oatmill-figure"><img src="{source}" alt="{in_html(plot.alt)}">'
+            f'<figure class="oatmill-figure"><img{narrow} src="{source}" alt="{in_html(plot.alt)}">'
             f'<figcaption>{in_html(plot.caption)} <span class="oatmill-note">{in_html(plot.notes)}</span> '
             f"{self._data(plot.name, plot.data)}</figcaption></figure>"
         )

@@ -4,29 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
 
+from oatmill.episodes import SiteCalendar
 from oatmill.errors import NotSupported
 from oatmill.intake import Intake
 from oatmill.results import Result, Sum
-from oatmill.schema import MEDICATIONS
+from oatmill.schema import MEDICATIONS, TABLES
 from oatmill.text import _
+
+PLAUSIBLE_MG = TABLES["doses"].column("dose_mg").high or 500.0
+_MEASURES = ("rows_read", "rows_kept", "rows_quarantined")
+# A blank cell here is an answer: still in treatment, or not moved to another site.
+_BLANK_MEANS = {
+    ("episodes", "end"),
+    ("episodes", "exit_reason"),
+    ("exits", "destination_site"),
+    ("registry", "exit_reason"),
+}
 
 
 def estimate_ledger(intake: Intake) -> Result:
-    """Rows read, kept and quarantined by table; read = kept + quarantined."""
-    measures = ("rows_read", "rows_kept", "rows_quarantined")
-    long = intake.ledger.melt(id_vars="table", value_vars=list(measures), var_name="estimand", value_name="estimate")
-    long = long.rename(columns={"table": "level"}).assign(group="table", unit="rows")
+    """Rows read, kept and quarantined by table; read = kept + quarantined. A table of several files: also by file (`term`)."""
+    files = intake.ledger[["table", "file", *_MEASURES]]
+    whole = files.groupby("table", sort=False, as_index=False)[list(_MEASURES)].sum().assign(file="")
+    several = files[files["table"].duplicated(keep=False)]
+    long = pd.concat([whole, several]).melt(["table", "file"], list(_MEASURES), "estimand", "estimate")
+    long = long.rename(columns={"table": "level", "file": "term"}).assign(group="table", unit="rows")
     return Result("ledger", "counts", long, sums=_balances(long))
 
 
 def _balances(long: pd.DataFrame) -> tuple[Sum, ...]:
-    at = {(row["level"], row["estimand"]): (place, "estimate") for place, row in enumerate(long.to_dict("records"))}
-    tables = long["level"].unique()
-    return tuple(Sum((at[t, "rows_read"],), (at[t, "rows_kept"], at[t, "rows_quarantined"])) for t in tables)
+    """read = kept + quarantined, and a table is the sum of its files."""
+    at = {(r["level"], r["term"], r["estimand"]): (n, "estimate") for n, r in enumerate(long.to_dict("records"))}
+    found = [
+        Sum((at[table, file, "rows_read"],), (at[table, file, "rows_kept"], at[table, file, "rows_quarantined"]))
+        for table, file, measure in at
+        if measure == "rows_read"
+    ]
+    for table, file, measure in at:
+        files = tuple(place for (t, f, m), place in at.items() if (t, m) == (table, measure) and f)
+        if not file and files:
+            found.append(Sum((at[table, "", measure],), files))
+    return tuple(found)
 
 
 def estimate_checks(intake: Intake) -> Result:
@@ -36,22 +59,36 @@ def estimate_checks(intake: Intake) -> Result:
     return Result("checks", "counts", checks.assign(estimand="check", unit="rows"))
 
 
-def estimate_missing(intake: Intake, columns: Sequence[str]) -> Result:
-    """Share of clients without a value, by column of the clients table."""
-    clients = intake.tables.get("clients")
-    if clients is None:
-        raise NotSupported(_("This study has no clients table."))
-    present = [name for name in columns if name in clients]
-    rows = pd.DataFrame(
-        {"level": present, "events": [int(clients[name].isna().sum()) for name in present], "n": len(clients)}
-    )
-    same = {
-        "estimand": "missing",
-        "population": "clients in the clients table",
-        "group": "column",
-        "unit": "proportion",
-    }
-    return Result("missing_values", "proportions", rows.assign(estimate=rows["events"] / rows["n"], **same))
+def estimate_missing(intake: Intake) -> Result:
+    """Share of rows without a value, by optional column of every table about clients but the dosing log.
+
+    `population` says which rows; those of the clients table are clients. What is blank in the log is counted by the
+    checks, since the log never becomes a frame.
+    """
+    rows = [row for name, table in intake.tables.items() if "client" in table for row in _missing_in(name, table)]
+    if not rows:
+        raise NotSupported(_("This study has no table with columns that may be blank."))
+    frame = pd.DataFrame(rows).assign(estimand="missing", group="column", unit="proportion")
+    return Result("missing_values", "proportions", frame.assign(estimate=frame["events"] / frame["n"]))
+
+
+def _missing_in(name: str, table: pd.DataFrame) -> list[dict[str, Any]]:
+    population = "clients in the clients table" if name == "clients" else f"rows of {name}"
+    return [
+        {"population": population, "level": column, "events": int(table[held].isna().sum()), "n": len(table)}
+        for column, held in _may_be_blank(name)
+        if held in table and len(table)
+    ]
+
+
+def _may_be_blank(name: str) -> list[tuple[str, str]]:
+    """Columns in which a blank cell is a gap in the data, each with its name in the frame of its table."""
+    return [
+        (column.name, f"{column.name}_day" if column.kind == "date" and column.name != "date" else column.name)
+        for column in TABLES[name].columns
+        if ((name, column.name) == ("exits", "reason") or not column.required)
+        and (name, column.name) not in _BLANK_MEANS
+    ]
 
 
 def estimate_site_months(doses: Path, sites: Sequence[str]) -> Result:
@@ -69,18 +106,48 @@ def estimate_site_months(doses: Path, sites: Sequence[str]) -> Result:
     return Result("site_months", "counts", found.drop(columns="site").assign(level=names, **same))
 
 
-def estimate_dose_distribution(doses: Path, band_mg: float) -> Result:
-    """Client-days by dose in bands: `term` is the band's lower limit in mg; a blank dose is left out."""
-    band_dmg = round(10 * band_mg)
+def estimate_missing_logs(calendar: SiteCalendar) -> Result:
+    """Site-days of missing log by site and month, and by site (`period` empty)."""
+    runs = calendar.missing_runs
+    days = [
+        (_("not known") if site is None else site, day)
+        for site, first, last in zip(runs["site"], runs["start_day"], runs["end_day"], strict=True)
+        for day in range(first, last + 1)
+    ]
+    frame = pd.DataFrame(days, columns=["level", "day"])
+    months = pd.to_datetime(frame["day"].astype("int64"), unit="D").dt.strftime("%Y-%m")
+    by_month = frame.assign(period=months).groupby(["level", "period"], as_index=False).size()
+    by_site = by_month.groupby("level", as_index=False)["size"].sum().assign(period="")
+    rows = pd.concat([by_month, by_site], ignore_index=True).rename(columns={"size": "estimate"})
+    same = {"estimand": "missing_log_days", "population": "all sites", "group": "site", "unit": "site-days"}
+    return Result("missing_logs", "counts", rows.assign(**same), sums=_sums_of_months(rows))
+
+
+def _sums_of_months(rows: pd.DataFrame) -> tuple[Sum, ...]:
+    places = {(row["level"], row["period"]): n for n, row in enumerate(rows.to_dict("records"))}
+    return tuple(
+        Sum(((n, "estimate"),), tuple((m, "estimate") for (s, month), m in places.items() if s == site and month))
+        for (site, period), n in places.items()
+        if not period
+    )
+
+
+def estimate_dose_distribution(doses: Path, band_mg: float, high_mg: float = PLAUSIBLE_MG) -> Result:
+    """Client-days by dose in bands: `term` is the band's lower limit in mg; a blank dose is left out.
+
+    Doses above `high_mg` are one class, `>high_mg`, however far above they lie.
+    """
+    band_dmg, high_dmg = round(10 * band_mg), round(10 * high_mg)
     found = _query(
         f"""
-        SELECT medication, {band_dmg} * (dose_dmg // {band_dmg}) AS low_dmg,
+        SELECT medication, CASE WHEN dose_dmg <= {high_dmg} THEN {band_dmg} * (dose_dmg // {band_dmg}) END AS low_dmg,
                count(*) AS estimate, count(DISTINCT client) AS n
         FROM read_parquet(?) WHERE dose_dmg > 0 GROUP BY ALL ORDER BY ALL
         """,
         doses,
     )
-    terms = (found["low_dmg"] / 10).map("{:g}".format)
+    above = f">{high_mg:g}"
+    terms = [above if pd.isna(low) else f"{low / 10:g}" for low in found["low_dmg"]]
     same = {"estimand": "client_days", "population": "all clients", "group": "dose_mg", "unit": "client-days"}
     frame = found.assign(term=terms, level=[MEDICATIONS[code] for code in found["medication"]], **same)
     return Result("dose_distribution", "counts", frame.drop(columns=["medication", "low_dmg"]))

@@ -36,12 +36,13 @@ _INTAKE_DEFINITIONS = (
 )  # fmt: skip
 
 
-def open_study(study_file: str | Path | None = None, **knobs: Any) -> Session:
+def open_study(study_file: str | Path | None = None, *, choices: Sequence[str] = (), **knobs: Any) -> Session:
     """Open a study in a notebook.
 
     Parameters
     ----------
     study_file : a study file or its folder; None means the demo study
+    choices : names of the notebook's own parameters, which change no definition
     knobs : definitions to change for this notebook only, as `gap_days=14`; None leaves the study file's value
 
     Raises
@@ -49,7 +50,7 @@ def open_study(study_file: str | Path | None = None, **knobs: Any) -> Session:
     ParameterUnknown : Papermill injected a parameter that the notebook does not have
     StudyMissing, StudyNotYaml, StudyInvalid
     """
-    _refuse_unknown_parameters(("study_file", *knobs))
+    _refuse_unknown_parameters(("study_file", *choices, *knobs))
     changes = run_settings().get("changes", {})
     turned = {f"definitions.{name}": value for name, value in knobs.items() if value is not None}
     if run_settings() and turned:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from oatmill import describe, dose, programme, quality, registry, retention
-from oatmill.cohort import build_cohort
+from oatmill.cohort import add_groups, build_cohort
 from oatmill.errors import NotSupported
 from oatmill.results import Result
 from oatmill.schema import EXIT_REASONS
@@ -166,14 +166,14 @@ def book_of(given: Programme) -> list[Result]:
 def _quality(given: Programme) -> list[Result]:
     kept, quarantined = 40 * len(given.people), sum(given.faults)
     rows = [("doses", kept + quarantined, kept, quarantined), ("clients", len(given.people), len(given.people), 0)]
-    ledger = pd.DataFrame(rows, columns=["table", "rows_read", "rows_kept", "rows_quarantined"])
+    ledger = pd.DataFrame(rows, columns=["table", "rows_read", "rows_kept", "rows_quarantined"]).assign(file="")
     checks = [("doses", name, "quarantine", name, n) for name, n in zip(QUARANTINE, given.faults, strict=True)]
     checks = pd.DataFrame(checks, columns=["table", "check", "severity", "rule", "count"])
     intake = SimpleNamespace(ledger=ledger, checks=checks, tables={"clients": given.people[["client", *COVARIATES]]})
     return [
         quality.estimate_ledger(intake),
         quality.estimate_checks(intake),
-        quality.estimate_missing(intake, COVARIATES),
+        quality.estimate_missing(intake),
     ]
 
 
@@ -192,6 +192,7 @@ def _retention(given: Programme) -> list[Result]:
         *_supported(describe.estimate_starters_by_quarter, cohort),
         *_supported(describe.estimate_characteristics, cohort, COVARIATES),
         *_supported(describe.estimate_mean_age, cohort),
+        *_groups(given, cohort, _episodes(given, wide)),
         *_supported(retention.estimate_retention, cohort, wide),
         *_supported(retention.estimate_retention, by_cause, wide, net=True),
         *_supported(retention.estimate_retention, second, narrow),
@@ -200,6 +201,19 @@ def _retention(given: Programme) -> list[Result]:
         *_supported(retention.estimate_exits, by_cause, wide),
     ]
     return [*found, *_dose(given, by_cause)]
+
+
+def _groups(given: Programme, cohort, episodes: pd.DataFrame) -> list[Result]:
+    """Clients by two things at once; Table 1 by one column or another."""
+    by = ("sex", "returned", "injecting")[given.seed % 3]
+    cohort = add_groups(cohort, episodes, None)
+    return [
+        describe.estimate_first_return(episodes),
+        *_supported(describe.estimate_starters_by_site, cohort),
+        *_supported(describe.estimate_age_and_sex, cohort),
+        *_supported(describe.estimate_table_one, cohort, COVARIATES, by),
+        *_supported(describe.estimate_mean_age, cohort, by),
+    ]
 
 
 def _supported(estimate, cohort, *settings, **more) -> list[Result]:
@@ -224,13 +238,14 @@ def _episodes(given: Programme, settings: Definitions) -> pd.DataFrame:
     first = pd.DataFrame(
         {
             "client": people["client"], "episode": 1, "start_day": people["start_day"], "end_day": end,
-            "days": end - people["start_day"] + 1, "open": end > analysis, "exit_reason": people["reason"], "site": 0,
+            "days": end - people["start_day"] + 1, "open": end > analysis, "exit_reason": people["reason"], "site": people["client"] ** 2 % 7,
             "cut_day": cut, "analysis_day": analysis, "cause_analysis_day": cause, "log_first_day": first_day,
             "washout_met": washed, "starter": washed, "prevalent": ~washed, "enrolled_day": pd.NA,
             "known_day": end + settings.gap_days,
         }
     )  # fmt: skip
     again = first[people["again"].to_numpy()].assign(episode=2)
+    again["start_day"] = again["end_day"] + settings.gap_days + 1 + again["client"] % 400
     return pd.concat([first, again], ignore_index=True)
 
 

@@ -27,6 +27,8 @@ def add_implied(book: Book, families: Iterable[Family]) -> None:
         _fixed(book, family)
     _followed(book)
     _ages(book)
+    _ages_in_groups(book)
+    _returns(book)
     _tables(book)
     _programme(book)
 
@@ -119,17 +121,26 @@ def _fixed_shares(book: Book, family: Family) -> list[Key]:
 
 
 def _late_starters(book: Book, family: Family, retained: Key, started_by: dt.date) -> None:
-    """Who started too late to be followed for so many days started in the last quarters."""
+    """Who started too late to be followed for so many days started in the last periods."""
     late = _not_followed(_of("", retained[1], retained[2]))
-    quarters = [key for key in book.cells if key[:3] == ("", family.population, family.ends) and "Q" in key[8]]
-    _at_most(book, [key for key in quarters if _quarter(key[8])[0] > started_by], [late])
-    _at_most(book, [late], [key for key in quarters if _quarter(key[8])[1] > started_by])
+    periods = [
+        key for key in book.cells if key[:3] == ("", family.population, family.ends) and key[8] and not any(key[3:8])
+    ]
+    for length in sorted({len(key[8]) for key in periods}):  # months, quarters, years
+        spans = [(key, _span(key[8])) for key in periods if len(key[8]) == length]
+        _at_most(book, [key for key, (first, _after) in spans if first > started_by], [late])
+        _at_most(book, [late], [key for key, (_first, last) in spans if last > started_by])
 
 
-def _quarter(period: str) -> tuple[dt.date, dt.date]:
-    year, quarter = int(period[:4]), int(period[-1])
-    after = dt.date(year + quarter // 4, quarter % 4 * 3 + 1, 1)
-    return dt.date(year, quarter * 3 - 2, 1), after - dt.timedelta(days=1)
+def _span(period: str) -> tuple[dt.date, dt.date]:
+    """First and last day of a month (2016-04), a quarter (2016Q2) or a year (2016)."""
+    year, first, months = int(period[:4]), 1, 12
+    if "Q" in period:
+        first, months = 3 * int(period[-1]) - 2, 3
+    elif "-" in period:
+        first, months = int(period[-2:]), 1
+    after = dt.date(year + (first + months > 12), (first + months - 1) % 12 + 1, 1)
+    return dt.date(year, first, 1), after - dt.timedelta(days=1)
 
 
 def _not_followed(followed: Key) -> Key:
@@ -152,16 +163,54 @@ def _ages(book: Book) -> None:
         _equal(book, [everybody], [key, *([missing] if missing in book.cells else [])])
 
 
+def _ages_in_groups(book: Book) -> None:
+    """Clients of a group whose age is known and whose age is missing are the group."""
+    for group in [
+        key for key in book.cells if not key[0] and key[4] and "," not in key[4] and not any((key[3], *key[6:]))
+    ]:
+        known = _of("", f"{group[1]} whose age is known ({group[4]}: {group[5]})", group[2])
+        if known not in book.cells:
+            continue
+        by_age = group[4] > "age"
+        place = ("missing", group[5]) if by_age else (group[5], "missing")
+        pair = (*group[:4], ", ".join(sorted(["age", group[4]])), *place, "", "")
+        _equal(book, [group], [known, *([pair] if pair in book.cells else [])])
+
+
+def _returns(book: Book) -> None:
+    """Starters who came back are some of the clients with a dose who did; and so are those who did not."""
+    dosed = "clients with a dose"
+    once, away = (
+        _of("", dosed, "", "episodes", "1"),
+        [key for key in book.cells if key[1] == dosed and key[4] == "days away"],
+    )
+    for key in [key for key in book.cells if key[4] == "returned" and not any((key[0], key[3], *key[6:]))]:
+        _at_most(book, [key], [once] if key[5] == "no" else away)
+
+
 def _tables(book: Book) -> None:
-    """Rows set aside are set aside for one reason each; the rows of the clients table are its clients."""
+    """Rows set aside are set aside for one reason each; the rows of a table are those in which values are missing."""
     listed = _of("", "clients in the clients table", "")
     _equal(book, [_of("rows_kept rows", "", "", "table", "clients")], [listed])
-    for key in [key for key in book.cells if key[0] == "rows_quarantined rows"]:
+    for key in [key for key in book.cells if key[0] == "rows_kept rows" and not key[6]]:
+        _equal(book, [key], [_of("", f"rows of {key[5]}", "")])
+    for key in [key for key in book.cells if key[0] == "rows_quarantined rows" and not key[6]]:
         _equal(book, [key], [c for c in book.cells if c[0] == "check rows" and c[3] == "quarantine" and c[4] == key[5]])
     found = {(key[4], key[5]): key for key in book.cells if key[0] == "check rows"}
     if {("clients", "not_in_doses"), ("doses", "not_in_clients")} <= set(found):
         without_dose, not_listed = found["clients", "not_in_doses"], found["doses", "not_in_clients"]
         _at_most(book, [_of("", "clients with a dose", ""), without_dose], [listed, not_listed])
+    if ("exits", "reason_blank") in found:
+        _equal(book, [found["exits", "reason_blank"]], [_of("missing", "rows of exits", "", "column", "reason")])
+    _missing(book, found.get(("doses", "not_in_clients")))
+
+
+def _missing(book: Book, not_listed: Key | None) -> None:
+    """A client analysed without a value has none in the table, or does not stand in it."""
+    for key in [key for key in book.cells if key[5] == "missing" and not any((key[0], key[3], *key[6:]))]:
+        for rows in ("clients in the clients table", "rows of episodes"):
+            blank = _of("missing", rows, "", "column", key[4])
+            _at_most(book, [key], [blank, *([not_listed] if not_listed else [])])
 
 
 def _programme(book: Book) -> None:

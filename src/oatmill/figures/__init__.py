@@ -56,7 +56,10 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure ready to show: what it is called, what stands under it and what it says in words."""
+    """A figure ready to show: what it is called, what stands under it and what it says in words.
+
+    `narrow`: it can be read at the width of a phone, so that it shrinks there instead of scrolling.
+    """
 
     name: str
     caption: str
@@ -64,6 +67,7 @@ class Plot:
     alt: str
     figure: Figure
     data: pd.DataFrame
+    narrow: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,11 +125,13 @@ def _has_numbers(thing: Any) -> bool:
     return not isinstance(thing, Released) or bool((thing.frame["status"] == "shown").any())
 
 
-def make_plot(source: Released | list[Released], figure: Figure, *, name: str, caption: str, alt: str) -> Plot:
+def make_plot(
+    source: Released | list[Released], figure: Figure, *, name: str, caption: str, alt: str, narrow: bool = False
+) -> Plot:
     """Name a figure whose every number came from `source`."""
     sources = [source] if isinstance(source, Released) else source
     if not all(isinstance(each, Released) for each in sources):
         raise DisclosureRefused(_("Figures are made from released results only."))
     data = pd.concat([each.frame.assign(output=each.output) for each in sources], ignore_index=True)
     notes = " ".join(dict.fromkeys(note for each in sources for note in each.notes))
-    return Plot(name, caption, notes, visible(alt), figure, data)
+    return Plot(name, caption, notes, visible(alt), figure, data, narrow)

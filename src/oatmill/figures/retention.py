@@ -44,9 +44,14 @@ def plot_retention(primary: Released, co_primary: Released | None = None) -> Plo
 
 @themed
 def plot_retention_by_group(released: Released, title: str) -> Plot:
-    """One curve per level of a group, with numbers at risk; levels that are withheld are left out."""
+    """One curve per level of a group, with numbers at risk; levels that are withheld are left out.
+
+    Of more levels than there are colours the largest are drawn.
+    """
     shown = _shown(released.frame)
-    levels = [level for level in dict.fromkeys(released.frame["level"]) if level in set(shown["level"])]
+    sizes = shown.groupby("level")["n"].max().sort_values(ascending=False, kind="stable")
+    largest = set(sizes.index[: len(PALETTE)])
+    levels = [level for level in dict.fromkeys(released.frame["level"]) if level in largest]
     figure, (axes, below) = plt.subplots(2, 1, figsize=(6.6, 5.0), height_ratios=[9, 0.3 + 0.7 * max(len(levels), 1)])
     rows = [(in_figure(label(LEVELS, level)), shown[shown["level"] == level]) for level in levels]
     for colour, (_name, part) in zip(PALETTE, rows, strict=False):
@@ -60,6 +65,9 @@ def plot_retention_by_group(released: Released, title: str) -> Plot:
         values="; ".join(_in_words(name, part) for name, part in rows),
     )
     caption = _("Kaplan-Meier retention in groups ({group}), with 95% intervals and numbers at risk.", group=title)
+    if len(levels) < len(sizes):
+        more = _("Only the {n} largest of {all} groups are drawn.", n=integer(len(levels)), all=integer(len(sizes)))
+        caption = f"{caption} {more}"
     return make_plot(released, figure, name=released.output, caption=caption, alt=alt)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from oatmill.disclosure import Released
 from oatmill.labels import COVARIATES, label
-from oatmill.text import _, integer, percent
+from oatmill.text import _, integer, ngettext, percent
 
 
-def findings_quality(ledger: Released, checks: Released, missing: Released | None) -> list[str]:
-    """How much was read, what was set aside, where values are missing."""
-    read = ledger.where(estimand="rows_read", status="shown").set_index("level")["estimate"]
-    aside = ledger.where(estimand="rows_quarantined", status="shown").set_index("level")["estimate"]
+def findings_quality(
+    ledger: Released, checks: Released, missing: Released | None, logs: Released | None = None
+) -> list[str]:
+    """How much was read, what was set aside, where values and whole days are missing."""
+    read = ledger.where(estimand="rows_read", status="shown", term="").set_index("level")["estimate"]
+    aside = ledger.where(estimand="rows_quarantined", status="shown", term="").set_index("level")["estimate"]
     sentences = [
         _(
             "{read} rows of the table {table} were read; {aside} were quarantined with a reason.",
@@ -31,13 +33,24 @@ def findings_quality(ledger: Released, checks: Released, missing: Released | Non
                 n=integer(worst["estimate"]),
             )
         )
-    if missing is not None and missing.frame["estimate"].max() > 0:
-        worst = missing.frame.sort_values("estimate").iloc[-1]
-        sentences.append(
-            _(
-                "{column}: not known for {share} of clients.",
-                column=label(COVARIATES, worst["level"]),
-                share=percent(worst["estimate"]),
-            )
-        )
-    return sentences
+    return [*sentences, *_missing_values(missing), *_missing_logs(logs)]
+
+
+def _missing_values(missing: Released | None) -> list[str]:
+    if missing is None:
+        return []
+    clients = missing.where(population="clients in the clients table", status="shown").sort_values("estimate")
+    if clients.empty or clients["estimate"].iloc[-1] == 0:
+        return []
+    worst = clients.iloc[-1]
+    column = label(COVARIATES, worst["level"])
+    return [_("{column}: not known for {share} of clients.", column=column, share=percent(worst["estimate"]))]
+
+
+def _missing_logs(logs: Released | None) -> list[str]:
+    if logs is None:
+        return []
+    sites = logs.frame["level"].nunique()
+    if not sites:
+        return [_("No site has a day of missing log.")]
+    return [ngettext("{n} site has days of missing log.", "{n} sites have days of missing log.", sites)]

@@ -45,6 +45,10 @@ from oatmill.text import _, ngettext
 
 __all__ = ["Intake", "read_tables"]
 
+_MEMORY = (
+    "2GB"  # of DuckDB; what does not fit goes to disk, so that a log of any length can be read on a small computer
+)
+
 
 @dataclass
 class _Faults:
@@ -146,7 +150,10 @@ def _database(folder: Path, threads: int | None) -> Iterator[duckdb.DuckDBPyConn
     """A DuckDB database on disk, so that a log larger than the memory can be read; removed at the end."""
     path = folder / "intake.duckdb"
     _remove(path)
-    config: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": False}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": False,
+        "memory_limit": _MEMORY,
+    }
     if threads:
         config["threads"] = threads
     con = duckdb.connect(str(path), config=config)

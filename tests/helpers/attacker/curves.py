@@ -193,23 +193,35 @@ def _add_fixed(book: Reader, curves: Mapping[tuple[str, str, str], Curve], days:
             book.system.at_most([*gone[day - 1], retained], [whole.size])
         if day in gone:
             book.system.at_most([whole.size], [*gone[day], retained])
-        _add_quarters(book, row, day, family)
+        _add_periods(book, row, day, family)
 
 
-def _add_quarters(book: Reader, row: Row, day: int, family: Family) -> None:
-    """Who started too late to be followed for so many days started in the last quarters."""
+def _add_periods(book: Reader, row: Row, day: int, family: Family) -> None:
+    """Who started too late to be followed for so many days started in the last months, quarters or years."""
     cut, late = book.settings.data_cut, ("not followed", *members(row))
-    quarters = [each for each in book.output("starters_by_quarter") if members(each) == family]
-    if cut is None or not quarters:
+    rows = [each for each in book.output("starters_by_quarter", "starters_by_site") if members(each) == family]
+    periods = {each["period"] for each in rows if not each["group"]}
+    if cut is None or not periods:
         return
     last_in_time = cut - dt.timedelta(days=book.settings.gap_days + day - 1)
-    after, touched = [], []
-    for each in quarters:
-        year, quarter = int(each["period"][:4]), int(each["period"][-1])
-        first = dt.date(year, 3 * quarter - 2, 1)
-        end = dt.date(year + quarter // 4, 3 * quarter % 12 + 1, 1)
-        name = ("quarter", *family, each["period"])
-        after += [name] if first > last_in_time else []
-        touched += [name] if end > last_in_time + dt.timedelta(days=1) else []
-    book.system.at_most(after, [late])
-    book.system.at_most([late], touched)
+    for length in {len(period) for period in periods}:
+        after, touched = [], []
+        for period in [period for period in periods if len(period) == length]:
+            first, end = _first_days(period)
+            name = ("quarter", *family, period)
+            after += [name] if first > last_in_time else []
+            touched += [name] if end > last_in_time + dt.timedelta(days=1) else []
+        book.system.at_most(after, [late])
+        book.system.at_most([late], touched)
+
+
+def _first_days(period: str) -> tuple[dt.date, dt.date]:
+    """The first day of a period, and of the one after it."""
+    year = int(period[:4])
+    if len(period) == 4:
+        return dt.date(year, 1, 1), dt.date(year + 1, 1, 1)
+    if len(period) == 6:
+        quarter = int(period[-1])
+        return dt.date(year, 3 * quarter - 2, 1), dt.date(year + quarter // 4, 3 * quarter % 12 + 1, 1)
+    month = int(period[5:])
+    return dt.date(year, month, 1), dt.date(year + month // 12, month % 12 + 1, 1)

@@ -102,15 +102,20 @@ def part(row: Row, group: str = "", level: str = "") -> Count:
     return ("part", *members(row), group or row["group"], level or row["level"])
 
 
+def blank(column: str, table: str = "") -> Count:
+    return ("missing", table, column)
+
+
 def read_book(
     rows: Sequence[Row], rule: Rule, settings: Settings, days: Mapping | None = None, before: Reader | None = None
 ) -> Reader:
     """All counts of a book. `days`: at which days curves are looked at, to read two books alike."""
     from helpers.attacker.curves import read_curves
+    from helpers.attacker.groups import read_groups
     from helpers.attacker.registry import read_programme, read_registry
 
     reader = Reader(rows, rule, settings, before)
-    for read in (_quality, _cohort, _characteristics, _exits, _dose, read_registry, read_programme):
+    for read in (_quality, _cohort, _characteristics, read_groups, _exits, _dose, read_registry, read_programme):
         read(reader)
     read_curves(reader, days)
     return reader
@@ -131,7 +136,9 @@ def _quality(book: Reader) -> None:
     for key, row in checks.items():
         book.see(row, "estimate", ("check", *key))
     for row in book.output("missing_values"):
-        _share(book, row, TABLE, ("missing", row["level"]))
+        table = row["population"].removeprefix("rows of ")
+        listed = table == row["population"]
+        _share(book, row, TABLE if listed else ("rows_kept", table), blank(row["level"], "" if listed else table))
     if {("clients", "not_in_doses"), ("doses", "not_in_clients")} <= set(checks) and TABLE in book.system.bounds:
         not_dosed, not_listed = ("check", "clients", "not_in_doses"), ("check", "doses", "not_in_clients")
         book.system.at_most([DOSED, not_dosed], [TABLE, not_listed])
