@@ -13,6 +13,7 @@ import each other. The architecture test reads the order here.
     store           stations on disk, fingerprints, keys
     synthetic       a programme of invented clients whose truth is known
     intake          a file -> a validated table and quarantined rows
+    proposal        files nobody has described yet -> a study file to edit
     published       figures copied from papers, read exactly as they stand there
     episodes        dosing log -> treatment episodes by the gap rule
     intervals       doses and episodes -> runs of equal exposure, (start, stop]

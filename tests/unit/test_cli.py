@@ -13,7 +13,7 @@ from helpers.dummy_study import write_study
 
 import oatmill
 from oatmill import cli
-from oatmill.cli import commands, main, proposal
+from oatmill.cli import commands, main
 from oatmill.errors import EXIT_CODES, UsageError
 from oatmill.study import read_study
 
@@ -217,7 +217,11 @@ def test_init_proposes_a_study_that_names_what_it_found(tmp_path, capsys, files)
     assert proposed["id"] == "my-study"
     assert proposed["sources"] == {
         "clients": {"file": "../data/clients.csv"},
-        "doses": {"file": "../data/log.csv", "columns": {"client_id": "Patient", "date": "DoseDate", "dose_mg": "mg"}},
+        "doses": {
+            "file": "../data/log.csv",
+            "delimiter": ";",
+            "columns": {"client_id": "Patient", "date": "DoseDate", "dose_mg": "mg"},
+        },
         "exits": {"file": "../data/выбытие.csv", "columns": {"client_id": "код", "date": "дата", "reason": "причина"}},
     }
     assert 'not used: "colour"' in text
@@ -225,10 +229,12 @@ def test_init_proposes_a_study_that_names_what_it_found(tmp_path, capsys, files)
     read_study(tmp_path / "My Study")
 
 
-def test_init_never_overwrites(tmp_path, capsys, files):
+def test_init_again_changes_nothing_where_nothing_is_new(tmp_path, capsys, files):
     assert run(capsys, "init", tmp_path, *files)[0] == 0
     before = (tmp_path / "study.yaml").read_bytes()
-    assert run(capsys, "init", tmp_path, *files)[0] == 2
+    code, out, _err = run(capsys, "init", tmp_path, *files)
+    assert code == 0
+    assert "nothing was changed" in out
     assert (tmp_path / "study.yaml").read_bytes() == before
 
 
@@ -237,7 +243,7 @@ def test_init_marks_what_is_lacking_and_does_not_take_one_table_twice(tmp_path, 
     other.write_text("client_id,dose_mg,take_home_days\n", encoding="utf-8")
     assert run(capsys, "init", tmp_path / "s", files[1], other)[0] == 0
     text = (tmp_path / "s" / "study.yaml").read_text(encoding="utf-8")
-    assert "# date: TODO required; which column is it?" in text
+    assert "# date:  # TODO required; which column is it?" in text
     assert list(yaml.safe_load(text)["sources"]) == ["doses"]
 
 
@@ -249,11 +255,37 @@ def test_init_names_every_file_that_does_not_exist(tmp_path, capsys):
     assert not (tmp_path / "s").exists()
 
 
-def test_synonyms_name_columns_of_the_schema():
-    from oatmill.schema import TABLES
+def test_init_looks_at_a_table_of_a_database(tmp_path, capsys, monkeypatch):
+    """The server itself is tested with the readers; here it hands over three rows."""
 
-    known = {name for table in TABLES.values() for name in table.names}
-    assert set(proposal.SYNONYMS) <= known
+    def export(source, target):
+        assert (source.url_from, source.table) == ("CLINIC_URL", "public.doses")
+        target.write_text("id,dose date,dose_mg\n1,2020-01-31,60\n1,2020-02-01,60\n2,2020-02-01,80\n", encoding="utf-8")
+
+    monkeypatch.setattr("oatmill.intake.readers.postgres.export", export)
+    assert run(capsys, "init", tmp_path / "s", "--url-from", "CLINIC_URL", "--table", "public.doses")[0] == 0
+    source = read_study(tmp_path / "s").sources["doses"]
+    assert (source.file, source.url_from, source.table) == ("", "CLINIC_URL", "public.doses")
+    assert source.columns == {"client_id": "id", "date": "dose date"}
+    before = (tmp_path / "s" / "study.yaml").read_bytes()
+    assert run(capsys, "init", tmp_path / "s", "--url-from", "CLINIC_URL", "--table", "public.doses")[0] == 0
+    assert (tmp_path / "s" / "study.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--table", "doses"),
+        ("--url-from", "X"),
+        ("--url-from", "postgresql://me:secret@host/db", "--table", "doses"),
+    ],
+)
+def test_init_without_anything_to_look_at_is_a_usage_error(tmp_path, capsys, words):
+    code, _out, err = run(capsys, "init", tmp_path / "s", *words)
+    assert code == 2
+    assert "secret" not in err
+    assert not (tmp_path / "s").exists()
 
 
 # run

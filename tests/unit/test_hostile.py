@@ -18,7 +18,6 @@ import yaml
 from helpers.hostile import EVERY, FAMILIES, SURROGATES
 
 from oatmill.book import building, markup, theme
-from oatmill.cli.proposal import _quoted
 from oatmill.disclosure import release
 from oatmill.errors import Fault, StudyInvalid
 from oatmill.figures import in_figure, make_plot
@@ -27,6 +26,7 @@ from oatmill.figures.quality import plot_site_months
 from oatmill.figures.retention import plot_retention_by_group
 from oatmill.labels import LEVELS, label
 from oatmill.pages import Page, write_rows
+from oatmill.proposal.lines import quoted
 from oatmill.results import Result
 from oatmill.run import Console
 from oatmill.store import file_name
@@ -371,7 +371,7 @@ def test_a_refusal_cannot_either():
 
 def test_a_proposed_study_file_names_columns_as_they_are():
     for text in EVERY:
-        line = f"    client_id: {_quoted(text)}  # TODO is this right?"
+        line = f"    client_id: {quoted(text)}  # TODO is this right?"
         assert "\n" not in line
         assert yaml.safe_load(line) == {"client_id": text}
 

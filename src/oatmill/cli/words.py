@@ -29,6 +29,13 @@ reports/<id>/ holds what may be published: site/ (open index.html), site.zip, re
 work/<id>/ holds everything else - unreleased results, rejected rows, logs. Never share it.
 """
 
+_INIT = """\
+Propose a study.yaml from the headers and first rows of your files.
+
+Names and codes are known in English, Russian, Kyrgyz and Chinese. What is not certain is marked TODO for you to settle.
+Where there is a study.yaml already, every line of it stays, and what is new is added as comments.
+"""
+
 _PUBLISH = """\
 Note that a report is published, so that comparing it with later ones reveals nobody. Nothing is sent anywhere.
 
@@ -108,9 +115,13 @@ def _add_check(kinds: Any) -> None:
 
 
 def _add_init(kinds: Any) -> None:
-    parser = _command(kinds, "init", proposal.init, "Propose a study.yaml from the first lines of your files.")
+    parser = _command(kinds, "init", proposal.init, _INIT)
     parser.add_argument("folder", type=Path, help="folder for study.yaml (made where it does not exist)")
-    parser.add_argument("files", nargs="+", type=Path, help="CSV or other delimited text files")
+    parser.add_argument(
+        "files", nargs="*", type=Path, help="text, Excel, Stata, SPSS, SAS, R, Parquet, SQLite; gzip, zip"
+    )
+    parser.add_argument("--url-from", metavar="ENV", help="environment variable with the URL of a PostgreSQL database")
+    parser.add_argument("--table", metavar="NAME", help="table of that database (schema.table)")
 
 
 def _add_synth(kinds: Any) -> None:
