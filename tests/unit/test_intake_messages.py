@@ -61,15 +61,26 @@ def is_part(file: Path, text: str, around: tuple[ast.AST, ...]) -> bool:
     return text in LITTLE_PARTS
 
 
+def messages_in(file: Path, source: str) -> list[str]:
+    """A text whose part in a message is not known counts as a message."""
+    return [text for text, around in translated(ast.parse(source)) if not is_part(file, text, around)]
+
+
 def messages_in_the_code() -> dict[str, str]:
-    """Text of a message -> the file that has it. A text whose part in a message is not known counts as a message."""
-    return {
-        text: file.name
-        for file in SOURCES
-        if file.name != "checks.py"
-        for text, around in translated(ast.parse(file.read_text(encoding="utf-8")))
-        if not is_part(file, text, around)
-    }
+    """Text of a message -> the file that has it."""
+    files = [file for file in SOURCES if file.name != "checks.py"]
+    return {text: file.name for file in files for text in messages_in(file, file.read_text(encoding="utf-8"))}
+
+
+def test_a_message_is_found_wherever_it_stands():
+    source = """
+found = Fault(_("in a fault"), found=_("part"), cure=_("part"))
+what = ngettext("one", "several", n)
+raise ValuesWrong(_("in an error"), faults, cure=_("part"))
+told = {"kind": lambda: _("anywhere")}
+cure = _("part {name}", name=_("a name"))
+"""
+    assert messages_in(Path("new.py"), source) == ["in a fault", "one", "in an error", "anywhere"]
 
 
 def test_every_message_has_an_entry_and_every_entry_a_message():

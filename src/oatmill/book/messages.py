@@ -8,7 +8,7 @@ from oatmill.book import markup
 from oatmill.errors import EXIT_CODES
 from oatmill.intake.messages import Example, ListedCheck, Message, all_row_rules, read_messages
 from oatmill.intake.rows import UNIQUE
-from oatmill.schema import TABLES
+from oatmill.intake.rules import Rule
 from oatmill.text import _
 
 _ALL = "every table"  # as messages.toml writes it
@@ -85,44 +85,49 @@ def _about_checks() -> str:
     lines = [f"- {markup.code(severity)}: {meaning}" for severity, meaning in words.items()]
     how = _(
         "Another severity is chosen under `checks:` in the study file, as in `checks: {doses.unreadable_date: quarantine}`, "
-        "among those in the last column; a blank one cannot be changed. A check of a column is there where the file has the column."
+        "among those in brackets; where there are none, it cannot be changed. A check of a column is there where the file has "
+        "the column."
     )
     return "\n".join([*lines, "", markup.prose(how)])
 
 
 def _check_tables(checks: Sequence[ListedCheck]) -> Iterator[str]:
-    header = [_("Check"), _("Rule"), _("Severity"), _("May be")]
+    header = [_("Check"), _("Rule"), _("Severity"), _("Cure")]
     yield f"### {_('every table')}\n"
-    yield markup.table(header, [_fixed(check, _ALL) for check in checks if _ALL in check.tables])
-    rules = all_row_rules()
-    for table in TABLES:
+    yield markup.table(header, [_fixed(check, check.id, "", check.texts) for check in checks if _ALL in check.tables])
+    for table, rules in all_row_rules().items():
         rows = [
-            [
-                _link(check, f"{table}.{rule.id}"),
-                markup.prose(_(check.rule) if check.rule else rule.words),
-                markup.code(rule.severity),
-                ", ".join(markup.code(one) for one in rule.allowed if len(rule.allowed) > 1),
-            ]
-            for rule in rules[table]
-            for check in checks
-            if check.of_rows and check.covers(rule.id)
+            _of_row(check, table, rule) for rule in rules for check in checks if check.of_rows and check.covers(rule.id)
         ]
-        rows += [_fixed(check, table) for check in checks if table in check.tables]
+        rows += [_of_table(check, table) for check in checks if table in check.tables]
         yield f"### {table}\n"
         yield markup.table(header, rows)
 
 
-def _fixed(check: ListedCheck, table: str) -> list[str]:
-    """A check whose severity is always the same."""
+def _of_row(check: ListedCheck, table: str, rule: Rule) -> list[str]:
+    others = ", ".join(markup.code(severity) for severity in rule.allowed if severity != rule.severity)
+    severity = markup.code(rule.severity)
+    chosen = _("{severity} (or {others})", severity=severity, others=others) if others else severity
+    words = _(check.rule) if check.rule else rule.words
+    return [markup.code(f"{table}.{rule.id}"), markup.prose(words), chosen, _link(check)]
+
+
+def _of_table(check: ListedCheck, table: str) -> list[str]:
+    """A check of several tables has one rule for each, or one for all."""
+    several = len(check.texts) == len(check.tables) > 1
+    texts = [check.texts[check.tables.index(table)]] if several else check.texts
     key = UNIQUE.get(table, "")
-    name = check.id.replace("*", key) if table == _ALL else f"{table}.{check.id.replace('*', key)}"
-    texts = [_(text) for text in check.texts]
-    words = texts[check.tables.index(table)] if len(texts) == len(check.tables) else _("; or ").join(texts)
-    return [_link(check, name), markup.prose(words.replace("{key}", key)), markup.code(check.severity), ""]
+    return _fixed(check, f"{table}.{check.id.replace('*', key)}", key, texts)
 
 
-def _link(check: ListedCheck, name: str) -> str:
-    return f"[{markup.code(name)}](#{_anchor(check)})"
+def _fixed(check: ListedCheck, name: str, key: str, texts: Sequence[str]) -> list[str]:
+    """A check whose severity is always the same."""
+    words = _("; or ").join(map(_, texts)).replace("{key}", key)
+    return [markup.code(name), markup.prose(words), markup.code(check.severity or ""), _link(check)]
+
+
+def _link(check: ListedCheck) -> str:
+    return f"[{_('what to do')}](#{_anchor(check)})"
 
 
 def _anchor(check: ListedCheck) -> str:
