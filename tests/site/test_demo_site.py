@@ -27,6 +27,7 @@ OTHERS = (
     "disclosure",
     "capabilities",
     "dictionary",
+    "messages",
     "glossary",
     "references",
     "provenance",

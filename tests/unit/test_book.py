@@ -14,10 +14,12 @@ from helpers.dummy_study import DOSES, code, dummy_parts, markdown, write_notebo
 
 from oatmill.book import building, markup, pages
 from oatmill.book.chapters import prepare
+from oatmill.book.dictionary import optional_for, required_by
 from oatmill.book.sources import contents, write_sources
 from oatmill.definitions import DEFINITIONS
 from oatmill.errors import BookFailed, NotSupported
-from oatmill.run import make_report
+from oatmill.intake.messages import all_row_rules, read_messages
+from oatmill.run import Chapter, find_chapters, make_report
 from oatmill.run import report as report_module
 from oatmill.schema import TABLES
 from oatmill.study import Definitions
@@ -98,8 +100,9 @@ def test_a_reduced_chapter_says_what_is_lost(sources):
 
 def test_capabilities_name_the_columns_to_add(sources):
     text = read(sources, "capabilities.md")
-    assert "| Quality | reduced |   | `clients.sex`: no split by sex |" in text
-    assert "| Registry | no | `registry.client_id` |   |" in text
+    assert "| Chapter | Can run | What it loses | What to add |" in text
+    assert "| Quality | reduced | no split by sex | `clients.sex` |" in text
+    assert "| Registry | no | the whole chapter | `registry.client_id` |" in text
 
 
 def test_dictionary_has_every_column_of_the_schema(sources):
@@ -107,6 +110,65 @@ def test_dictionary_has_every_column_of_the_schema(sources):
     for table in TABLES.values():
         part = text.split(f"## {table.name}\n")[1].split("\n## ")[0]
         assert re.findall(r"^\| `(\w+)`", part, re.MULTILINE) == list(table.names)
+
+
+def test_dictionary_says_which_chapter_requires_a_column_and_which_can_do_without(sources):
+    rows = dict(re.findall(r"^\| (`\w+`) \|(.*)\|$", read(sources, "dictionary.md").split("## doses")[0], re.MULTILINE))
+    assert rows["`sex`"].endswith("|   | Quality: no split by sex ")
+    assert rows["`education`"].endswith("|   |   ")
+    doses = read(sources, "dictionary.md").split("## doses\n")[1].split("\n## ")[0]
+    assert "| `date` | Day of dispensing | date |   | *the table*<br>Quality |   |" in doses
+
+
+def test_a_chapter_with_a_choice_of_tables_requires_a_column_unless_it_has_the_other():
+    either = Chapter("30_x", Path(), "X", requires=({"doses": ("date",)}, {"episodes": ("start", "end"), "exits": ()}))
+    assert list(required_by("doses", "date", [either])) == ["X (unless the study has `episodes` or `exits`)"]
+    assert list(required_by("doses", "dose_mg", [either])) == []
+    assert list(required_by("episodes", "end", [either])) == ["X (unless the study has `doses`)"]
+    assert list(required_by("exits", "", [either])) == ["X (unless the study has `doses`)"]
+
+
+def test_a_loss_stands_with_each_column_that_would_prevent_it():
+    chapter = Chapter(
+        "30_x", Path(), "X", optional={"doses.site_id or clients.site_id": "no sites", "exits": "no ends"}
+    )
+    assert list(optional_for("clients.site_id", [chapter])) == ["X (or `doses.site_id`): no sites"]
+    assert list(optional_for("exits", [chapter])) == ["X: no ends"]
+    assert list(optional_for("exits.reason", [chapter])) == []
+
+
+def test_every_declaration_of_a_notebook_stands_in_the_dictionary():
+    """Each column that a chapter of this project names, and none that the schema does not have."""
+    for chapter in find_chapters(ROOT / "notebooks"):
+        named = [
+            (table, column) for choice in chapter.requires for table, columns in choice.items() for column in columns
+        ]
+        optional = [place.partition(".") for places in chapter.optional for place in places.split(" or ")]
+        for table, column in [*named, *((table, column) for table, _dot, column in optional if column)]:
+            assert column in TABLES[table].names, f"{chapter.page}: {table}.{column}"
+
+
+def test_messages_have_their_example_cure_and_exit_code(sources):
+    text = read(sources, "messages.md")
+    part = text.split("(message-cells-unreadable)=\n")[1].split("(message-")[0]
+    assert part.startswith("### \\{n\\} cell cannot be read (line \\{lines\\})\n")
+    assert "```text\nclient_id,date,dose_mg\nA1,31.01.2020,60\n```" in part
+    assert "**What to do**: If the whole column is written so" in part
+    assert "Exit code: 15 (Cells that cannot be read as what their column holds)" in part
+    entries, checks = read_messages()
+    assert text.count("**What to do**") == len(entries) + len(checks)
+
+
+def test_checks_are_listed_as_a_study_file_names_them(sources):
+    text = read(sources, "messages.md")
+    after_death = "| `doses.after_death` | dated after the client's recorded death | `quarantine` (or `stop`) |"
+    assert f"{after_death} [what to do](#check-after-death) |" in text
+    assert "| `clients.repeated_client_id` | several different rows with one value of `client_id` | `stop` |" in text
+    assert "| `exits.not_in_doses` | clients with a recorded exit and without any dose | `warn` |" in text
+    listed = set(re.findall(r"^\| `(\w+\.\w+)` \|", text, re.MULTILINE))
+    assert listed >= {f"{table}.{rule.id}" for table, rules in all_row_rules().items() for rule in rules}
+    targets = set(re.findall(r"^\((check-[\w-]+)\)=$", text, re.MULTILINE))
+    assert set(re.findall(r"\(#(check-[\w-]+)\)", text)) == targets
 
 
 def test_methods_end_with_every_setting_and_every_definition(sources):

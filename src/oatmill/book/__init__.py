@@ -2,7 +2,9 @@
 
 sources     the folder that Jupyter Book builds: hand-written pages, chapters, generated pages, configuration
 chapters    an executed notebook, or the reason why there is none, as a page
-pages       landing page, capabilities, data dictionary, settings, provenance
+pages       landing page, capabilities, settings, provenance
+dictionary  every table and column, and which chapter needs it
+messages    every message and check of the intake, with an example and the cure
 markup      escaping, tables and cards
 theme       what Jupyter Book's theme would write unescaped
 building    Jupyter Book itself, and what is made from its site

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from oatmill.text import in_html, visible
+from oatmill.text import _, in_html, visible
 
 _SPECIAL = re.compile(r"[\\`*_{}\[\]<>|$#~^&]")
 _LINE_START = re.compile(r"^(\d*)([-+=%:(.!)])")  # would begin a list, a rule, a comment, a target ...
@@ -17,12 +17,39 @@ def plain(text: object) -> str:
     return _LINE_START.sub(r"\1\\\2", _SPECIAL.sub(r"\\\g<0>", line))
 
 
+def prose(text: str) -> str:
+    """A sentence of ours: names in backticks are shown as code, all else as it is.
+
+    >>> prose("map `dose_mg` {n}")
+    'map `dose_mg` \\\\{n\\\\}'
+    """
+    parts = re.split("`([^`]+)`", " ".join(visible(text).split()))
+    shown = "".join(code(part) if k % 2 else _SPECIAL.sub(r"\\\g<0>", part) for k, part in enumerate(parts))
+    return _LINE_START.sub(r"\1\\\2", shown)
+
+
+def block(text: str, language: str = "text") -> str:
+    """Lines of a file, shown as they are."""
+    lines = [visible(line) for line in text.strip("\n").split("\n")]
+    fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text) or [""]))
+    return "\n".join([f"{fence}{language}", *lines, fence]) + "\n"
+
+
 def code(text: object) -> str:
     """Text in code style inside a table cell."""
     shown = visible(str(text)).replace("|", r"\|")
     fence = "`" * (max(map(len, re.findall("`*", shown))) + 1)
     space = " " if "`" in shown else ""
     return f"{fence}{space}{shown}{space}{fence}" if shown.strip() else ""
+
+
+def places(names: str) -> str:
+    """Tables and columns as a chapter declares them: several joined by " or ", any one of which will do.
+
+    >>> places("clients.age or clients.birth_date")
+    '`clients.age` or `clients.birth_date`'
+    """
+    return _(" or ").join(map(code, names.split(" or ")))
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -1,4 +1,4 @@
-"""The generated pages: landing page, capabilities, data dictionary, settings, provenance."""
+"""The generated pages: landing page, capabilities, settings, provenance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from oatmill.definitions import DEFINITIONS, Definition
 from oatmill.profiles import PROFILES
 from oatmill.run import BookMaterial, Capability, Page
 from oatmill.run.pages import state_word
-from oatmill.schema import TABLES, Column
 from oatmill.study import Definitions, Study
 from oatmill.text import _, number
 
@@ -89,51 +88,26 @@ def _reading(study: Study) -> str:
 
 def capabilities_page(capabilities: Iterable[Capability]) -> str:
     """Which chapter can run on this study, what it loses and which column to add."""
-    states = {"full": _("in full"), "reduced": _("reduced"), "refused": _("no")}
-    rows = []
-    for capability in capabilities:
-        lacks = ", ".join(markup.code(name) for name in capability.lacks)
-        loses = "; ".join(f"{markup.code(place)}: {markup.plain(_(loss))}" for place, loss in capability.loses)
-        rows.append([markup.plain(capability.chapter.title), states[capability.state], lacks, loses])
-    header = [_("Chapter"), _("Can run"), _("Columns it needs and lacks"), _("Columns that would add something")]
+    header = [_("Chapter"), _("Can run"), _("What it loses"), _("What to add")]
     lead = _("Each chapter says which tables and columns it needs, and what it loses without others.")
-    return f"# {_('What this data can answer')}\n\n{lead}\n\n" + markup.table(header, rows)
+    how = _(
+        "To add a column, name it under `sources: TABLE: columns:` in the study file; to add a table, name its file "
+        "under `sources:`. What each column holds is in the [data dictionary](dictionary.md)."
+    )
+    rows = [_can(capability) for capability in capabilities]
+    return f"# {_('What this data can answer')}\n\n{lead} {how}\n\n" + markup.table(header, rows)
 
 
-def dictionary_page(study: Study) -> str:
-    """Every table and column that Oatmill knows, from the schema."""
-    lead = _("Tables and columns that Oatmill reads. A study supplies those it has; the file names are its own.")
-    parts = [f"# {_('Data dictionary')}\n", lead + "\n"]
-    for table in TABLES.values():
-        here = _("This study has this table.") if table.name in study.sources else _("This study has no such table.")
-        parts += [f"## {table.name}\n", f"{_sentence(_(table.grain))} {here}\n"]
-        header = [_("Column"), _("Holds"), _("Kind"), _("Unit"), _("Values"), _("Needed")]
-        parts.append(markup.table(header, [_column(column) for column in table.columns]))
-    return "\n".join(parts)
-
-
-def _column(column: Column) -> list[str]:
-    kinds = {
-        "id": _("identifier"), "date": _("date"), "number": _("number"), "integer": _("whole number"),
-        "category": _("category"), "flag": _("yes or no"), "text": _("text"),
-    }  # fmt: skip
-    values = ", ".join(markup.code(value) for value in column.allowed) or _bounds(column)
-    needed = _("yes") if column.required else ""
-    return [
-        markup.code(column.name),
-        _(column.description),
-        kinds[column.kind],
-        _(column.unit) if column.unit else "",
-        values,
-        needed,
-    ]
-
-
-def _bounds(column: Column) -> str:
-    low, high = column.low, column.high
-    if low is not None and high is not None:
-        return _("{low} to {high}", low=f"{low:g}", high=f"{high:g}")
-    return _("{low} or more", low=f"{low:g}") if low is not None else ""
+def _can(capability: Capability) -> list[str]:
+    states = {"full": _("in full"), "reduced": _("reduced"), "refused": _("no")}
+    title, state = markup.plain(capability.chapter.title), states[capability.state]
+    if capability.state == "refused":
+        return [title, state, _("the whole chapter"), ", ".join(map(markup.code, capability.lacks))]
+    # One loss and its remedy on one line of the two cells.
+    losses: dict[str, list[str]] = {}
+    for place, loss in capability.loses:
+        losses.setdefault(_(loss), []).append(markup.places(place))
+    return [title, state, "; ".join(map(markup.plain, losses)), "; ".join(", ".join(p) for p in losses.values())]
 
 
 def profile_section(study: Study) -> str:
@@ -250,7 +224,3 @@ def _value(value: Any) -> str:
     if value is None:
         return "-"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + "."

@@ -11,12 +11,14 @@ import yaml
 
 from oatmill.book import pages
 from oatmill.book.chapters import write_chapter
+from oatmill.book.dictionary import dictionary_page
+from oatmill.book.messages import messages_page
 from oatmill.profiles import PROFILES
 from oatmill.run import BookMaterial, Page
 from oatmill.store import bundle
 from oatmill.text import _, in_html
 
-_ABOUT = ("methods", "disclosure", "capabilities", "dictionary", "glossary", "references", "provenance")
+_ABOUT = ("methods", "disclosure", "capabilities", "dictionary", "messages", "glossary", "references", "provenance")
 _SETTINGS_MARK = "<!-- settings -->"
 _PROFILE_MARK = "<!-- profile -->"
 
@@ -29,7 +31,8 @@ def write_sources(material: BookMaterial, folder: Path, handwritten: Path | None
     generated = {
         "index": pages.landing_page(material),
         "capabilities": pages.capabilities_page(material.capabilities),
-        "dictionary": pages.dictionary_page(material.study),
+        "dictionary": dictionary_page(material.study, [one.chapter for one in material.capabilities]),
+        "messages": messages_page(),
         "provenance": pages.provenance_page(material.manifest),
     }
     for name, text in generated.items():
