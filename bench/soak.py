@@ -185,7 +185,7 @@ def soak_books(size: argparse.Namespace) -> str:
     with ProcessPoolExecutor(size.processes) as pool:
         found = list(pool.map(attack_books, pieces))
     figures = sum(found[1:], start=found[0])
-    return f"FAILED: {figures}; {figures.holes[0]}" if figures.narrowed else f"ok: {figures}"
+    return f"FAILED: {figures}; {'; '.join(figures.holes)}" if figures.holes else f"ok: {figures}"
 
 
 def attack_books(seeds: range) -> Figures:
