@@ -188,6 +188,18 @@ def test_curves_by_sex_and_of_all():
     assert holes([curve(people), curve(people, group="sex")]) == ({}, {})
 
 
+def test_a_group_whose_curve_shows_no_row():
+    """Twenty men are followed for 10 days and nobody leaves: no row of theirs is shown.
+
+    Of the 20 whose follow-up has ended by day 29 none is of unknown sex, though the women's curve leaves all 20 over.
+    """
+    book = [
+        *(curve("20x10m+ 60x90f+", group=group) for group in (None, "sex")),
+        *draw("characteristics sex 80: m 20, f 60"),
+    ]
+    assert holes(book) == ({}, {})
+
+
 def test_rows_set_aside_are_the_sum_of_their_reasons():
     """Five reasons within 1-6 rows: 1 or 2 each."""
     book = draw("""ledger 1006: rows_kept 1000, rows_quarantined 6
