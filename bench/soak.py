@@ -237,7 +237,7 @@ def git(*words: str) -> str:
 
 def log_run(what: str, run: Callable[[], str], to: Path) -> bool:
     """Run, and append the line that says how it went."""
-    started = time.monotonic()
+    started, ran = time.monotonic(), commit()
     outcome = run()
     seconds = f"{time.monotonic() - started:.0f}"
     new = not to.exists()
@@ -245,7 +245,7 @@ def log_run(what: str, run: Callable[[], str], to: Path) -> bool:
         writer = csv.writer(file, lineterminator="\n")
         if new:
             writer.writerow(COLUMNS)
-        writer.writerow([dt.datetime.now(dt.UTC).date().isoformat(), commit(), what, seconds, outcome])
+        writer.writerow([dt.datetime.now(dt.UTC).date().isoformat(), ran, what, seconds, outcome])
     print(f"{what}: {outcome} ({seconds} s)")
     return outcome.startswith("ok")
 
