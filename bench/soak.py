@@ -185,7 +185,7 @@ def soak_books(size: argparse.Namespace) -> str:
     with ProcessPoolExecutor(size.processes) as pool:
         found = list(pool.map(attack_books, pieces))
     figures = sum(found[1:], start=found[0])
-    return f"FAILED: {figures}; {figures.holes[0]}" if figures.narrowed else f"ok: {figures}"
+    return f"FAILED: {figures}; {'; '.join(figures.holes)}" if figures.holes else f"ok: {figures}"
 
 
 def attack_books(seeds: range) -> Figures:
@@ -237,7 +237,7 @@ def git(*words: str) -> str:
 
 def log_run(what: str, run: Callable[[], str], to: Path) -> bool:
     """Run, and append the line that says how it went."""
-    started = time.monotonic()
+    started, ran = time.monotonic(), commit()
     outcome = run()
     seconds = f"{time.monotonic() - started:.0f}"
     new = not to.exists()
@@ -245,7 +245,7 @@ def log_run(what: str, run: Callable[[], str], to: Path) -> bool:
         writer = csv.writer(file, lineterminator="\n")
         if new:
             writer.writerow(COLUMNS)
-        writer.writerow([dt.datetime.now(dt.UTC).date().isoformat(), commit(), what, seconds, outcome])
+        writer.writerow([dt.datetime.now(dt.UTC).date().isoformat(), ran, what, seconds, outcome])
     print(f"{what}: {outcome} ({seconds} s)")
     return outcome.startswith("ok")
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 
-from helpers.attacker import RULES, Settings, attack, read_releases
+from helpers.attacker import RULES, Contradiction, Settings, attack, read_releases
 from helpers.programmes import Programme, book_of, later, random_programme
 from helpers.published import Rows, exact_rows, planned, published_rows, released
 
@@ -15,11 +15,18 @@ from oatmill.disclosure import Plan
 
 @dataclass
 class Figures:
-    """What came of a campaign. `recovered`: the same without the plan, by rounding alone."""
+    """What came of a campaign.
+
+    narrowed : counts at risk that are left with fewer than three values
+    contradictions : programmes of which the attacker held something that is false, so that he proved nothing
+    recovered : narrowed counts without the plan, by rounding alone
+    holes : every narrowed count and contradiction, with the seed that gives the same programme again
+    """
 
     programmes: int = 0
     at_risk: int = 0
     narrowed: int = 0
+    contradictions: int = 0
     recovered: int = 0
     programmes_recovered: int = 0
     rows: int = 0
@@ -34,7 +41,8 @@ class Figures:
     def __str__(self) -> str:
         share = 100 / max(self.rows, 1)
         return (
-            f"{self.programmes} programmes, {self.at_risk} counts at risk, {self.narrowed} narrowed; "
+            f"{self.programmes} programmes, {self.at_risk} counts at risk, {self.narrowed} narrowed, "
+            f"{self.contradictions} contradictions; "
             f"{share * self.coarsened:.2f}% of rows coarsened, {share * self.withheld:.2f}% withheld beyond rounding; "
             f"without the plan {self.recovered} narrowed in {self.programmes_recovered} programmes; "
             f"{self.seconds / max(self.programmes, 1):.2f} s per book"
@@ -45,7 +53,10 @@ def campaign(seeds: Iterable[int], profile: str, releases: int = 1, *, without_p
     """Publish and attack one programme per seed, in so many releases."""
     total = Figures()
     for seed in seeds:
-        total += _one(seed, profile, releases, without_plan)
+        try:
+            total += _one(seed, profile, releases, without_plan)
+        except Contradiction as error:
+            total += Figures(1, contradictions=1, holes=[f"seed {seed} {profile}: {error}"])
     return total
 
 

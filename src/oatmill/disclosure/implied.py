@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 
-from oatmill.disclosure.book import Book, Sum
+from oatmill.disclosure.book import Book, Cell, Sum
 from oatmill.disclosure.curves import Family
 from oatmill.disclosure.keys import Key
 
@@ -20,12 +20,12 @@ _STAYING = ("in_treatment", "transfer_out")
 
 
 def add_implied(book: Book, families: Iterable[Family]) -> None:
+    _followed(book)
     for family in families:
         _exits(book, family)
         _net(book, family)
         _before_risk(book, family)
         _fixed(book, family)
-    _followed(book)
     _ages(book)
     _ages_in_groups(book)
     _returns(book)
@@ -129,7 +129,10 @@ def _late_starters(book: Book, family: Family, retained: Key, started_by: dt.dat
     for length in sorted({len(key[8]) for key in periods}):  # months, quarters, years
         spans = [(key, _span(key[8])) for key in periods if len(key[8]) == length]
         _at_most(book, [key for key, (first, _after) in spans if first > started_by], [late])
-        _at_most(book, [late], [key for key, (_first, last) in spans if last > started_by])
+        touched = [key for key, (_first, last) in spans if last > started_by]
+        _at_most(book, [late], touched)
+        if not touched and late in book.cells:  # nobody started so late, so everybody was followed
+            book.add(late, Cell(book.cells[late].true, 0, 0, shown=False))
 
 
 def _span(period: str) -> tuple[dt.date, dt.date]:

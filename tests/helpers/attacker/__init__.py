@@ -17,6 +17,7 @@ worlds      which values each count can take
 from helpers.attacker.knowledge import Settings, read_book
 from helpers.attacker.releases import read_releases
 from helpers.attacker.rounding import RULES
+from helpers.attacker.system import Contradiction
 from helpers.attacker.worlds import Narrowed, attack
 
-__all__ = ["RULES", "Narrowed", "Settings", "attack", "read_book", "read_releases"]
+__all__ = ["RULES", "Contradiction", "Narrowed", "Settings", "attack", "read_book", "read_releases"]

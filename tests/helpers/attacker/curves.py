@@ -106,6 +106,7 @@ def read_curves(book: Reader, days: Days | None) -> None:
         for (rule, group, level), rows in found.items():
             size = part(rows[0]) if group else everybody(rows[0])
             curves[rule, group, level] = Curve(rule, size, rows, "censored" in rows[0])
+        curves |= _without_rows(book, family, curves)
         looked_at = sorted(days[family]) if days else _days_of(list(curves.values()), book, family)
         book.days[family] = looked_at
         for curve in curves.values():
@@ -113,6 +114,19 @@ def read_curves(book: Reader, days: Days | None) -> None:
         _add_groups(book, curves, looked_at, family)
         _add_net(book, curves, looked_at, family)
         _add_fixed(book, curves, looked_at, family)
+
+
+def _without_rows(
+    book: Reader, family: Family, curves: Mapping[tuple[str, str, str], Curve]
+) -> dict[tuple[str, str, str], Curve]:
+    """Curves of levels that stand in a table but show no row: nobody is seen to leave, and nobody at risk."""
+    found = {}
+    for rule, group in sorted({name[:2] for name in curves if name[1]}):
+        exact = next(curve.exact for curve in curves.values())
+        for size in [each for each in book.system.bounds if each[:-1] == ("part", *family, group)]:
+            if size[-1] != "missing" and (rule, group, size[-1]) not in curves:
+                found[rule, group, size[-1]] = Curve(rule, size, [], exact)
+    return found
 
 
 def _days_of(curves: list[Curve], book: Reader, family: Family) -> list[int]:
