@@ -118,6 +118,7 @@ def test_dictionary_says_which_chapter_requires_a_column_and_which_can_do_withou
     assert rows["`education`"].endswith("|   |   ")
     doses = read(sources, "dictionary.md").split("## doses\n")[1].split("\n## ")[0]
     assert "| `date` | Day of dispensing | date |   | *the table*<br>Quality |   |" in doses
+    assert "The table needs one of these: `start` + `end`; `days` + `ended`." in read(sources, "dictionary.md")
 
 
 def test_a_chapter_with_a_choice_of_tables_requires_a_column_unless_it_has_the_other():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from oatmill.book import markup
+from oatmill.intake.columns import ONE_OF
 from oatmill.run import Chapter
 from oatmill.schema import TABLES, Column, Table
 from oatmill.study import Study
@@ -33,6 +34,9 @@ def _about(table: Table, study: Study, chapters: Sequence[Chapter]) -> Iterator[
     """The table as a whole."""
     yield _(table.grain)[:1].upper() + _(table.grain)[1:] + "."
     yield _("This study has this table.") if table.name in study.sources else _("This study has no such table.")
+    if sets := ONE_OF.get(table.name):
+        words = [" + ".join(map(markup.code, names)) for names in sets]
+        yield _("The table needs one of these: {columns}.", columns="; ".join(words))
     if whole := list(required_by(table.name, "", chapters)):
         yield _("REQUIRED by: {chapters}.", chapters=", ".join(whole))
     if lost := list(optional_for(table.name, chapters)):
