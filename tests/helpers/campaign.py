@@ -29,6 +29,7 @@ class Figures:
     contradictions: int = 0
     recovered: int = 0
     programmes_recovered: int = 0
+    programmes_without_plan: int = 0
     rows: int = 0
     coarsened: int = 0
     withheld: int = 0
@@ -39,12 +40,13 @@ class Figures:
         return Figures(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
 
     def __str__(self) -> str:
-        share = 100 / max(self.rows, 1)
+        share, tried = 100 / max(self.rows, 1), self.programmes_without_plan
+        recovered = f"without the plan {self.recovered} narrowed in {self.programmes_recovered} programmes; "
         return (
             f"{self.programmes} programmes, {self.at_risk} counts at risk, {self.narrowed} narrowed, "
             f"{self.contradictions} contradictions; "
             f"{share * self.coarsened:.2f}% of rows coarsened, {share * self.withheld:.2f}% withheld beyond rounding; "
-            f"without the plan {self.recovered} narrowed in {self.programmes_recovered} programmes; "
+            f"{recovered if tried else ''}"
             f"{self.seconds / max(self.programmes, 1):.2f} s per book"
         )
 
@@ -84,6 +86,7 @@ def _one(seed: int, profile: str, releases: int, without_plan: bool) -> Figures:
         plain = [published_rows(book, profile, Plan()) for book in books]
         recovered = _attack(plain, truth, chain, profile).narrowed
         figures.recovered, figures.programmes_recovered = len(recovered), int(bool(recovered))
+        figures.programmes_without_plan = 1
     return figures
 
 
