@@ -3,7 +3,8 @@
 Reading order: `files` (text), `columns` (which column is which), `identifying` (columns that name a person), `cells`
 (types), `rules` (the checks of a row), `rows` (quarantine), `rejected` (what goes back to the clinic), `pseudonyms`,
 `doses` (the log as Parquet), `frames` (the other tables), `searched` (what must not be found in a report), `checks`
-(what was looked at). DuckDB does the reading, so that a dosing log of many millions of rows never becomes a frame.
+(what was looked at). `messages` lists what all of them can say. DuckDB does the reading, so that a dosing log of many
+millions of rows never becomes a frame.
 """
 
 from __future__ import annotations
