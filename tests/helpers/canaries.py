@@ -58,14 +58,17 @@ class Canaries:
         return self.plant(self.random.choice([russian, f"{self.word(LATIN).capitalize()} O'{self.word(LATIN)}"]))
 
     def person(self) -> dict[str, str]:
-        """What a careless export has beside the columns that Oatmill reads."""
+        """What a careless export has beside the columns that Oatmill reads, under headers that do not say so.
+
+        A column that looks like names, telephones or passports is refused outright, so these only nearly do.
+        """
         told = {
-            "name": self.name(),
-            "chinese_name": self.word(CHINESE, 8),
-            "phone": f"+996 {self.digits(3)} {self.digits(6)}",
-            "pin": self.digits(14),
-            "passport": f"AN{self.digits(7)}",
-            "address": f"ул. {self.word(CYRILLIC)}, {self.digits(2)}-{self.digits(2)}",
+            "who": self.name(),
+            "who_chinese": self.word(CHINESE, 8),
+            "reached_at": f"996 {self.digits(3)} {self.digits(6)}",
+            "person_number": f"3{self.digits(13)}",
+            "document": f"PN{self.digits(7)}",
+            "lives_at": f"ул. {self.word(CYRILLIC)}, {self.digits(2)}-{self.digits(2)}",
             "note": f"lives with {self.word(LATIN)} & {self.word(LATIN)}",
             "old_number": f"KG/{self.digits(4)}/{self.word(LATIN, 4)}",
         }
@@ -100,14 +103,14 @@ def _rewrite(source: Path, target: Path, table: str, numbers: dict, people: dict
     for number, row in enumerate(rows):
         person = people[row["client_id"]]
         row["client_id"] = numbers[row["client_id"]]
-        row.update(person if table == "clients" else {"name": person["name"]})
+        row.update(person if table == "clients" else {"who": person["who"]})
         if table == "doses":
             row["receipt"] = canaries.plant(f"R{number}{canaries.word(LATIN, 6)}")
     # Faulty rows: without a client, after the data cut, twice the same.
     for fault in ({"client_id": ""}, {"date": "2018-02-03"}, {}):
         twin = rows[len(rows) // 2] | fault
         if table != "clients" or fault == {"client_id": ""}:
-            rows.append(twin | ({"name": canaries.name()} if fault else {}))
+            rows.append(twin | ({"who": canaries.name()} if fault else {}))
     with target.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, list(rows[0]))
         writer.writeheader()

@@ -23,7 +23,7 @@ EDITS = {
     "ctn0030": (
         ("title:", 'title: "Retention in a buprenorphine trial"'),
         ('# enrolled: "randomised_date"', 'enrolled: "randomised_date"'),
-        ("medication: methadone", "medication: buprenorphine"),
+        ("medication: methadone", "medication: buprenorphine\n  dose_reference_mg: 16\n  dose_unit_mg: 4"),
         ("# prior_treatment: none", "prior_treatment: none"),
     ),
     "uis": (

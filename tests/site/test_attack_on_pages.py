@@ -70,6 +70,7 @@ def known_numbers(rows: list[dict[str, str]], settings: dict[str, Any], notes: s
         for name in ("level", "period")
         for output in {row["output"] for row in rows}
     }
+    whole.add(float(sum(row["output"] == "checks" and float(row["estimate"] or 1) == 0 for row in rows)))
     values = [{name: float(row[name]) for name in VALUES if row[name]} for row in rows]
     whole |= {value for row in values for value in row.values() if value.is_integer()}
     exact = {value for row in values for value in row.values()}
@@ -83,10 +84,15 @@ def known_numbers(rows: list[dict[str, str]], settings: dict[str, Any], notes: s
 def shares_of(rows: list[dict[str, str]]) -> set[float]:
     """Percentages: of a released share, or of two counts, or sums of counts, of one group of an output."""
     found = {100 * float(row[name]) for row in rows for name in ("estimate", "lower", "upper") if row[name]}
-    groups: dict[tuple[str, str], list[float]] = {}
+    groups: dict[tuple[str, ...], list[float]] = {}
     for row in rows:
         if row["status"] == "shown":
-            groups.setdefault((row["output"], row["group"]), []).append(float(row["events"] or row["estimate"]))
+            count = float(row["events"] or row["estimate"])
+            groups.setdefault((row["output"], row["group"]), []).append(count)
+            if ", " in row["group"]:  # a column of a table of two things
+                groups.setdefault((row["output"], row["group"], row["term"]), []).append(count)
+            if row["n"] and float(row["n"]):
+                found.add(100 * count / float(row["n"]))
     for counts in groups.values():
         if len(counts) < 30:
             sums = {*counts, sum(counts), *(sum(counts) - one for one in counts)}

@@ -195,7 +195,7 @@ def own_notebook(run: Run, page: str, cell: str) -> None:
         "import csv; from pathlib import Path\n"
         "file = Path(study_file).parent / 'clients.csv'\n"
         "rows = list(csv.DictReader(file.open(encoding='utf-8')))[:5]\n"
-        "NAME, NUMBER = rows[0]['name'], rows[0]['pin']"
+        "NAME, NUMBER = rows[0]['who'], rows[0]['person_number']"
     )
     write_notebook(run.folder / "study" / "notebooks", page, code(read), code(cell))
 
@@ -234,7 +234,7 @@ def test_a_notebook_that_gives_data_away_is_refused(short):
     assert "What to do: " in told
 
 
-HEADER = "client_id,date,dose_mg,name\n"
+HEADER = "client_id,date,dose_mg,who\n"
 GOOD = "KG-zqvakov1,2016-01-01,60,Zqvakov Xurel\n"
 FAULTY = {
     "a dose that is a name": HEADER + GOOD + "KG-zqvakov2,2016-01-02,Zqvakov Xurel,\n",

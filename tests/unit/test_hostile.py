@@ -245,7 +245,11 @@ def curves(levels: list[str]):
 
 
 def site_months(levels: list[str]):
-    rows = [{"level": level, "period": month, "estimate": 60.0, "n": 60.0} for level in levels for month in ("a", "b")]
+    rows = [
+        {"level": level, "period": month, "estimate": 60.0, "n": 60.0}
+        for level in levels
+        for month in ("2020-01", "2020-03")
+    ]
     frame = pd.DataFrame(rows).assign(estimand="client_days", group="site", unit="client-days")
     return release(Result("site_months", "counts", frame), "midpoint6")
 
@@ -265,7 +269,9 @@ def test_curves_are_drawn_with_their_names(levels, tmp_path):
 
 @pytest.mark.parametrize("levels", parts(EVERY, 45), ids=lambda levels: ascii(levels[0])[:30])
 def test_sites_are_drawn_with_their_names(levels):
-    plot = plot_site_months(site_months(levels))
+    log = {"estimand": "missing_log_days", "group": "site", "unit": "site-days"}
+    gone = pd.DataFrame([{"level": levels[0], "period": "2020-02", "estimate": 31.0}]).assign(**log)
+    plot = plot_site_months(site_months(levels), release(Result("missing_logs", "counts", gone), "midpoint6"))
     names = [text.get_text() for text in plot.figure.axes[0].get_yticklabels()]
     assert sorted(names) == sorted(map(in_figure, levels))
     _draw(plot)

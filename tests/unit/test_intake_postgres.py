@@ -80,7 +80,8 @@ pytestmark = pytest.mark.postgresql
 
 
 def test_a_registry_is_read(study):
-    taken = read_tables(study, study.folder / "work")
+    registry = study.sources["registry"].model_copy(update={"drop": ("Имя",)})
+    taken = read_tables(study.model_copy(update={"sources": {"registry": registry}}), study.folder / "work")
     frame = taken.tables["registry"]
     assert len(frame) == 2
     assert sorted(frame["enrolled_day"]) == [18261, 18292]
@@ -242,7 +243,7 @@ def test_a_session_that_the_server_ends(postgres, study, tmp_path):
 
 def test_the_address_is_written_nowhere(postgres, study, tmp_path, capsys):
     """`check` on the command line: what it says and every file that it leaves."""
-    registry = {"url_from": "CLINIC", "table": "oat.registry", "columns": {"client_id": "id"}}
+    registry = {"url_from": "CLINIC", "table": "oat.registry", "columns": {"client_id": "id"}, "drop": ["Имя"]}
     tree = {"oatmill": 1, "id": "pg", "title": "T", "sources": {"registry": registry}}
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
     assert main(["check", str(tmp_path), "--out", str(tmp_path / "out")]) == 0

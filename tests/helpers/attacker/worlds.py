@@ -126,7 +126,7 @@ class _Worlds:
         for sign in (1.0, -1.0):
             cost[place] = sign
             high = np.minimum(self.high, np.where(np.arange(len(self.at)) == place, max(found) + 2 * ENOUGH, np.inf))
-            world = self._solve(cost, self.low, high)
+            world = self._solve(cost, self.low, high, exact=True)
             ends.append(int(world[place]) if world is not None else max(found))
         found |= set(ends)
         for between in range(ends[0] + 1, ends[1]):
@@ -134,13 +134,17 @@ class _Worlds:
                 break
             low, high = self.low.copy(), self.high.copy()
             low[place] = high[place] = between
-            if between not in found and self._solve(0 * cost, low, high) is not None:
+            if between not in found and self._solve(0 * cost, low, high, exact=True) is not None:
                 found.add(between)
         return tuple(sorted(found))
 
-    def _solve(self, cost: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray | None:
+    def _solve(
+        self, cost: np.ndarray, low: np.ndarray, high: np.ndarray, *, exact: bool = False
+    ) -> np.ndarray | None:
+        """`exact`: without presolve, which takes longer, and now and then calls a world best that is not."""
         rows = LinearConstraint(self.matrix, self.row_low, self.row_high)
-        found = milp(cost, integrality=np.ones(len(cost)), bounds=Bounds(low, high), constraints=rows)
+        options = {"presolve": not exact}
+        found = milp(cost, integrality=np.ones(len(cost)), bounds=Bounds(low, high), constraints=rows, options=options)
         if found.status == _IMPOSSIBLE:
             return None
         if found.x is None:
