@@ -22,6 +22,7 @@ from oatmill.disclosure import release
 from oatmill.errors import Fault, StudyInvalid
 from oatmill.figures import in_figure, make_plot
 from oatmill.figures import theme as figure_theme
+from oatmill.figures.grid import MOST_ROWS
 from oatmill.figures.quality import plot_site_months
 from oatmill.figures.retention import plot_retention_by_group
 from oatmill.labels import LEVELS, label
@@ -267,7 +268,7 @@ def test_curves_are_drawn_with_their_names(levels, tmp_path):
     _draw(plot)
 
 
-@pytest.mark.parametrize("levels", parts(EVERY, 45), ids=lambda levels: ascii(levels[0])[:30])
+@pytest.mark.parametrize("levels", parts(EVERY, MOST_ROWS), ids=lambda levels: ascii(levels[0])[:30])
 def test_sites_are_drawn_with_their_names(levels):
     log = {"estimand": "missing_log_days", "group": "site", "unit": "site-days"}
     gone = pd.DataFrame([{"level": levels[0], "period": "2020-02", "estimate": 31.0}]).assign(**log)

@@ -138,9 +138,7 @@ class _Worlds:
                 found.add(between)
         return tuple(sorted(found))
 
-    def _solve(
-        self, cost: np.ndarray, low: np.ndarray, high: np.ndarray, *, exact: bool = False
-    ) -> np.ndarray | None:
+    def _solve(self, cost: np.ndarray, low: np.ndarray, high: np.ndarray, *, exact: bool = False) -> np.ndarray | None:
         """`exact`: without presolve, which takes longer, and now and then calls a world best that is not."""
         rows = LinearConstraint(self.matrix, self.row_low, self.row_high)
         options = {"presolve": not exact}
