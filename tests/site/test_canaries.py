@@ -147,7 +147,7 @@ def test_the_private_lists_hold_quarantined_and_unused_values(short):
     (folder,) = (short.work / "stations").glob("intake-*")
     values = set((folder / "unused_values.txt").read_text(encoding="utf-8").splitlines())
     assert {text for text in short.canaries.texts if not re.match(r"R\d", text)} - values == set()
-    assert (short.work / "rejected" / "doses.csv").is_file()
+    assert (short.work / "rejected" / "doses.xlsx").is_file()
 
 
 def test_other_client_numbers_give_the_same_report(short, source, tmp_path):
