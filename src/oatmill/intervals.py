@@ -12,8 +12,10 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from oatmill.episodes import Days, covered_days, covered_until, read_rows
-from oatmill.episodes.log import ROWS_AT_ONCE, UNKNOWN, Ints, pack
+from oatmill.episodes import read_rows
+from oatmill.episodes._kernels import NEVER, cover, exposure
+from oatmill.episodes.log import MEMORY, ROWS_AT_ONCE, Ints, Rows
+from oatmill.episodes.spells import deaths_and_prisons, first_of_groups
 from oatmill.schema import MEDICATIONS
 from oatmill.study import Definitions
 
@@ -52,7 +54,9 @@ def build_intervals(
     window_days: int = 7,
     exits: pd.DataFrame | None = None,
     to: Path,
+    rows_at_once: int = ROWS_AT_ONCE,
     days_at_once: int = DAYS_AT_ONCE,
+    memory: int = MEMORY,
 ) -> Path:
     """Time-varying dose of each client at risk, as a parquet of intervals (start, stop].
 
@@ -70,7 +74,8 @@ def build_intervals(
     lag_days, window_days : in days; `lag_days` instead of that of the definitions
     exits : recorded exits, which end take-home cover at a death or imprisonment
     to : the parquet to write
-    days_at_once : days at risk held in memory at a time
+    rows_at_once, days_at_once : rows of the log, and days at risk, held in memory at a time
+    memory : bytes that bringing an unsorted log into order may take
 
     Returns
     -------
@@ -90,17 +95,51 @@ def build_intervals(
     """
     lag = definitions.lag_days if lag_days is None else lag_days
     stays = _stays(episodes)
-    medication = MEDICATIONS.index(definitions.medication)
+    wanted, ends = MEDICATIONS.index(definitions.medication), deaths_and_prisons(exits)
     to.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=to.parent, prefix=".intervals-") as folder:
-        parts = []
-        for number, piece in enumerate(_pieces(stays, days_at_once)):
-            dosed = _dosed_days(doses, piece, medication, exits)
-            parts.append(_write(_exposure(piece, dosed, lag, window_days), Path(folder) / f"{number:06}.parquet"))
+        parts: list[Path] = []
+        for rows, followed in _followed(stays, doses, rows_at_once, memory):
+            days = _covered(rows, wanted, ends)
+            for piece in _pieces(followed, days_at_once):
+                intervals = _exposure(piece, days, lag, window_days)
+                parts.append(_write(intervals, Path(folder) / f"{len(parts):06}.parquet"))
         whole = Path(folder) / "whole.parquet"
         _join(parts, whole)
         os.replace(whole, to)
     return to
+
+
+@dataclass(frozen=True)
+class _Days:
+    """Covered days of each client: `client` of each group, and what `cover` returns."""
+
+    client: Ints
+    first_day: Ints
+    day: Ints
+    dose_dmg: Ints
+
+
+def _followed(stays: Stays, doses: Path, rows_at_once: int, memory: int) -> Iterator[tuple[Rows, Stays]]:
+    """Chunks of the log, each with the stays of its clients."""
+    if not len(stays):
+        return
+    begin = 0
+    for rows in read_rows(doses, int((stays.start_day + stays.time).max()) - 1, rows_at_once, memory):
+        end = int(np.searchsorted(stays.client, rows.client[-1], side="right"))
+        if end > begin:
+            yield rows, stays.part(slice(begin, end))
+        begin = end
+    if begin < len(stays):
+        raise ValueError("an episode whose client has no dose in the log")
+
+
+def _covered(rows: Rows, wanted: int, ends: tuple[Ints, Ints]) -> _Days:
+    first = first_of_groups(rows.client)
+    columns = (rows.dose_dmg, rows.medication, rows.take_home)
+    no_cut = np.full(len(first) - 1, NEVER, dtype=np.int64)
+    first_day, _row, day, dose = cover(first, no_cut, rows.client, rows.day, columns, wanted, *ends)
+    return _Days(rows.client[first[:-1]], first_day, day, dose)
 
 
 def _stays(episodes: pd.DataFrame) -> Stays:
@@ -138,64 +177,19 @@ def _pieces(stays: Stays, days_at_once: int) -> Iterator[Stays]:
         yield stays.part(slice(int(first), int(last)))
 
 
-def _dosed_days(doses: Path, stays: Stays, medication: int, exits: pd.DataFrame | None) -> Days:
-    """Covered days with a known dose; `owner` is the position in `stays`, `day` the day of the episode (1 ..)."""
-    base = int(stays.start_day.min())
-    begin, final = pack(stays.client, stays.start_day, base), stays.start_day + stays.time - 1
-    found = []
-    span = (int(stays.client[0]), int(stays.client[-1]))
-    for rows in read_rows(doses, int(final.max()), ROWS_AT_ONCE, clients=span):
-        days = covered_days(rows, rows.client, covered_until(rows, exits), medication)
-        keep = (days.dose_dmg != UNKNOWN) & (days.day >= base)
-        client, day, dose = days.owner[keep], days.day[keep], days.dose_dmg[keep]
-        stay = np.searchsorted(begin, pack(client, day, base), side="right") - 1
-        at = np.maximum(stay, 0)
-        keep = (stay >= 0) & (stays.client[at] == client) & (day <= final[at])
-        found.append(Days(at[keep], (day - stays.start_day[at] + 1)[keep], dose[keep]))
-    if not found:
-        return Days(*(np.zeros(0, dtype=np.int64) for _ in range(3)))
-    return Days(*(np.concatenate([getattr(days, name) for days in found]) for name in Days.__dataclass_fields__))
-
-
-def _exposure(stays: Stays, dosed: Days, lag: int, window: int) -> dict[str, np.ndarray]:
-    """Intervals of these episodes, from running sums over one long axis of episode days."""
-    offset = np.cumsum(stays.time) - stays.time
-    total, n = _running_sums(offset[dosed.owner] + dosed.day - 1, dosed.dose_dmg, int(stays.time.sum()))
-    risk = np.maximum(stays.time - (stays.entry + lag + window - 1), 0)
-    of_day = np.repeat(np.arange(len(stays)), risk)
-    day = np.arange(len(of_day)) - np.repeat(np.cumsum(risk) - risk, risk) + (stays.entry + lag + window)[of_day]
-    last = offset[of_day] + day - lag
-    dmg, count = total[last] - total[last - window], n[last] - n[last - window]
-    exposed = count > 0
-    with np.errstate(invalid="ignore"):
-        dose_mg = dmg / (10 * count)
-    new_stay = np.append(True, np.diff(of_day) != 0)[: len(of_day)]
-    source = np.maximum.accumulate(np.where(exposed | new_stay, np.arange(len(of_day)), 0))
-    dose_mg = dose_mg[source]
-    return _merged(stays, of_day, day, dose_mg, ~exposed)
-
-
-def _running_sums(place: Ints, dose_dmg: Ints, n_days: int) -> tuple[Ints, Ints]:
-    """Sum of doses and number of dosed days before each place of the axis (0 .. n_days)."""
-    total, n = np.zeros(n_days + 1, dtype=np.int64), np.zeros(n_days + 1, dtype=np.int32)
-    total[place + 1], n[place + 1] = dose_dmg, 1
-    return np.cumsum(total), np.cumsum(n, dtype=np.int64)
-
-
-def _merged(stays: Stays, of_day: Ints, day: Ints, dose_mg: np.ndarray, carried: np.ndarray) -> dict[str, np.ndarray]:
-    """Consecutive days of one episode with the same exposure as one interval."""
-    same = (dose_mg[1:] == dose_mg[:-1]) | (np.isnan(dose_mg[1:]) & np.isnan(dose_mg[:-1]))
-    new = np.ones(len(day), dtype=bool)
-    new[1:] = (np.diff(of_day) != 0) | ~same | (carried[1:] != carried[:-1])
-    first = np.flatnonzero(new)
-    stay, stop = of_day[first], day[np.append(first[1:], len(day)) - 1] if len(day) else day
+def _exposure(stays: Stays, days: _Days, lag: int, window: int) -> dict[str, np.ndarray]:
+    group = np.searchsorted(days.client, stays.client)
+    group[(group == len(days.client)) | (days.client[np.minimum(group, len(days.client) - 1)] != stays.client)] = -1
+    stay, start, stop, dose_mg, carried = exposure(
+        group, stays.start_day, stays.time, stays.entry, days.first_day, days.day, days.dose_dmg, lag, window
+    )
     return {
         "client": stays.client[stay].astype(np.int32),
         "episode": stays.episode[stay].astype(np.int32),
-        "start": (day[first] - 1).astype(np.int32),
-        "stop": stop.astype(np.int32),
-        "dose_mg": dose_mg[first],
-        "carried": carried[first],
+        "start": start,
+        "stop": stop,
+        "dose_mg": dose_mg,
+        "carried": carried,
         "event": np.where(stop == stays.time[stay], stays.event[stay], 0).astype(np.int8),
     }
 

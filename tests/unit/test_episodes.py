@@ -68,6 +68,7 @@ def test_columns_and_types(log, tmp_path):
         "medication": "object",
         "n_medications": "int32",
         "open": "bool",
+        "closed_by": "object",
         "exit_reason": "object",
         "exit_day": "Int32",
         "moved": "bool",

@@ -1,7 +1,8 @@
 """Dosing log -> treatment episodes by the gap rule.
 
-Reading order: `log` (rows of the log, in chunks of clients), `calendar` (each site's log and its holes), `cover`
-(the days that a row covers), `gaps` (where an episode ends), `exits` (why), `starters` (who begins in the log).
+Reading order: `log` (rows of the log, in chunks of clients; `shuffled` brings another one into order), `calendar`
+(each site's log and its holes), `spells` (what each row covers and where an episode ends; compiled in `_kernels`),
+`exits` (why), `starters` (who begins in the log).
 """
 
 from __future__ import annotations
@@ -12,18 +13,9 @@ import numpy as np
 import pandas as pd
 
 from oatmill.episodes.calendar import MissingLog, SiteCalendar, build_calendar, day_number
-from oatmill.episodes.cover import Days, covered_days, covered_until
-from oatmill.episodes.exits import FATES, Links, doses_follow, link_exits
-from oatmill.episodes.gaps import (
-    Spells,
-    count_distinct,
-    dose_summary,
-    groups_of,
-    guest_visits,
-    last_of_each,
-    split_at_gaps,
-)
-from oatmill.episodes.log import ROWS_AT_ONCE, Rows, read_rows
+from oatmill.episodes.exits import Links, count_fates, doses_follow, link_exits
+from oatmill.episodes.log import MEMORY, ROWS_AT_ONCE, Rows, read_rows
+from oatmill.episodes.spells import build_spells
 from oatmill.episodes.starters import add_starters, check_washout, opened_with_log
 from oatmill.errors import TableEmpty
 from oatmill.schema import EXIT_REASONS, MEDICATIONS
@@ -31,16 +23,14 @@ from oatmill.study import Definitions
 from oatmill.text import _
 
 __all__ = [
-    "Days",
     "MissingLog",
     "Rows",
     "SiteCalendar",
     "build_calendar",
     "build_episodes",
+    "build_spells",
     "check_washout",
     "count_exit_records",
-    "covered_days",
-    "covered_until",
     "day_number",
     "read_rows",
 ]
@@ -56,6 +46,7 @@ def build_episodes(
     gap_days: int | None = None,
     view: str | None = None,
     rows_at_once: int = ROWS_AT_ONCE,
+    memory: int = MEMORY,
 ) -> pd.DataFrame:
     """Treatment episodes by the gap rule, one row per client and episode.
 
@@ -68,6 +59,7 @@ def build_episodes(
     exits : recorded exits (client, day, reason), or None
     gap_days, view : instead of those of the definitions
     rows_at_once : rows of the log held in memory at a time
+    memory : bytes that bringing an unsorted log into order may take
 
     Returns
     -------
@@ -79,6 +71,7 @@ def build_episodes(
         - `first_dose_mg`, `mean_dose_mg`, `last_dose_mg`, `max_dose_mg`: of the study's medication
         - `site`, `last_site` (codes), `n_sites`, `medication` (first), `n_medications`
         - `open`: the last covered day is later than A, so that the end is not known
+        - `closed_by`: the rule that ended it, as `gap30` (None while open)
         - `exit_reason` (None while open), `exit_day` (of the record; missing without one)
         - `moved`: doses at another site follow within the gap (programme view)
         - `known_day`: the day on which the end is known (missing while open)
@@ -92,16 +85,19 @@ def build_episodes(
     a retained one: whether it ended is not known yet, which is why time is cut at A and not at C.
     """
     definitions = with_gap(definitions, gap_days, view)
-    parts = [_chunk(rows, definitions, calendar, exits) for rows in read_rows(doses, calendar.data_cut, rows_at_once)]
-    if not parts:
+    spells = build_spells(doses, definitions, calendar, exits, rows_at_once=rows_at_once, memory=memory)
+    if not len(spells):
         raise TableEmpty(
             _("There is no dose on or before the data cut."),
             cure=_("Check `definitions.data_cut` and the dates of the doses."),
         )
-    episodes = pd.concat(parts, ignore_index=True)
-    home = pd.Index(calendar.sites).get_indexer(pd.Index(episodes["site"]))
-    opened = opened_with_log(calendar.first_day[home], calendar.opened_day[home])
+    spells = _assessed(spells, definitions, calendar)
+    links = _link(spells, exits, doses, definitions, calendar)
+    moved = _moved(spells, doses, definitions, calendar)
+    episodes = _frame(spells, links, moved, calendar, definitions.gap_days)
+    home = spells["site"].to_numpy()
     episodes["log_first_day"] = calendar.first_day[home].astype(np.int32)
+    opened = opened_with_log(calendar.first_day[home], calendar.opened_day[home])
     return add_starters(episodes, clients, definitions, opened)
 
 
@@ -121,14 +117,8 @@ def count_exit_records(
     dose, or a client who is not in the log); `after_cut`.
     """
     definitions = with_gap(definitions, gap_days, view)
-    records = usable_exits(exits)
-    fate = np.full(len(records), FATES.index("no_episode"))
-    for rows in read_rows(doses, calendar.data_cut):
-        spells, _days = _split(rows, definitions, calendar, exits)
-        here = _among(records, rows)
-        fate[here] = _link(spells, records[here], rows, definitions, calendar.data_cut).fate
-    counted = pd.DataFrame({"reason": records["reason"].to_numpy(), "fate": np.array(FATES)[fate]})
-    return counted.groupby(["reason", "fate"], as_index=False).size().rename(columns={"size": "count"})
+    spells = _assessed(build_spells(doses, definitions, calendar, exits), definitions, calendar)
+    return count_fates(usable_exits(exits)["reason"], _link(spells, exits, doses, definitions, calendar))
 
 
 def with_gap(definitions: Definitions, gap_days: int | None, view: str | None = None) -> Definitions:
@@ -145,94 +135,85 @@ def usable_exits(exits: pd.DataFrame | None) -> pd.DataFrame:
     return exits.loc[exits["day"].notna() & exits["reason"].notna(), ["client", "day", "reason"]].reset_index(drop=True)
 
 
-def _chunk(rows: Rows, definitions: Definitions, calendar: SiteCalendar, exits: pd.DataFrame | None) -> pd.DataFrame:
-    spells, summary = _split(rows, definitions, calendar, exits)
-    records = usable_exits(exits)
-    links = _link(spells, records[_among(records, rows)], rows, definitions, calendar.data_cut)
-    return _frame(spells, summary, links, rows, calendar, definitions.gap_days)
-
-
-def _split(
-    rows: Rows, definitions: Definitions, calendar: SiteCalendar, exits: pd.DataFrame | None
-) -> tuple[Spells, dict[str, np.ndarray]]:
-    """Episodes of these rows and the figures of each, sorted by client and first day."""
-    programme = definitions.view == "programme"
-    if programme:
-        rows = rows.take(np.lexsort((rows.medication, rows.day, rows.site, rows.client)))
-    group = groups_of(rows, definitions.view)
-    until = covered_until(rows, exits, calendar.cut_day[last_of_each(group, rows.site)])
-    spells = split_at_gaps(rows, group, until, calendar, definitions.gap_days, definitions.exit_link_days)
-    days = covered_days(rows, spells.of_row, until, MEDICATIONS.index(definitions.medication))
-    summary = dose_summary(days, len(spells)) | {
-        "n_sites": count_distinct(spells.of_row, rows.site, len(spells)),
-        "n_medications": count_distinct(spells.of_row, rows.medication, len(spells)),
-    }
-    if not programme:
-        return spells, summary
-    keep = np.flatnonzero(~guest_visits(spells, definitions.gap_days))
-    keep = keep[np.lexsort((spells.site[keep], spells.start_day[keep], spells.client[keep]))]
-    columns = {name: getattr(spells, name)[keep] for name in Spells.__dataclass_fields__ if "row" not in name}
-    kept = Spells(first_row=spells.first_row, of_row=spells.of_row, **columns)
-    return kept, {name: values[keep] for name, values in summary.items()}
-
-
-def _among(records: pd.DataFrame, rows: Rows) -> np.ndarray:
-    """Which records are of clients in this chunk (chunks are ranges of clients)."""
-    client = records["client"].to_numpy(np.int64)
-    return (client >= rows.client[0]) & (client <= rows.client[-1])
-
-
-def _link(spells: Spells, records: pd.DataFrame, rows: Rows, definitions: Definitions, data_cut: int) -> Links:
-    return link_exits(
-        spells.client,
-        spells.start_day,
-        spells.end_day,
-        spells.open,
-        records,
-        rows,
-        gap_days=definitions.gap_days,
-        exit_link_days=definitions.exit_link_days,
-        data_cut=data_cut,
+def _assessed(spells: pd.DataFrame, definitions: Definitions, calendar: SiteCalendar) -> pd.DataFrame:
+    """With the days that the calendar decides, and whether the end is known: each client's last site gives C and A."""
+    home, gap = spells["home_site"].to_numpy(), definitions.gap_days
+    end = spells["end_day"].to_numpy(np.int64)
+    analysis_day = calendar.analysis_day(gap)[home]
+    return spells.assign(
+        cut_day=calendar.cut_day[home],
+        analysis_day=analysis_day,
+        cause_analysis_day=calendar.analysis_day(max(gap, definitions.exit_link_days))[home],
+        known_day=calendar.known_day(spells["last_site"].to_numpy(), end, gap),
+        open=spells["final"].to_numpy() & (end > analysis_day),
     )
 
 
+def _link(
+    spells: pd.DataFrame, exits: pd.DataFrame | None, doses: Path, definitions: Definitions, calendar: SiteCalendar
+) -> Links:
+    records = usable_exits(exits)
+    prison = records["reason"].eq("prison").to_numpy()
+    inside = np.zeros(len(records), dtype=bool)
+    who, when = (records.loc[prison, name].to_numpy(np.int64) for name in ("client", "day"))
+    inside[prison] = doses_follow(doses, who, when, definitions.gap_days, calendar.data_cut)
+    return link_exits(
+        spells,
+        records,
+        inside,
+        gap_days=definitions.gap_days,
+        exit_link_days=definitions.exit_link_days,
+        data_cut=calendar.data_cut,
+    )
+
+
+def _moved(spells: pd.DataFrame, doses: Path, definitions: Definitions, calendar: SiteCalendar) -> np.ndarray:
+    """Whether doses follow within the gap: elsewhere, so only in the programme view."""
+    ended = ~spells["open"].to_numpy()
+    if definitions.view != "programme":
+        return np.zeros(len(spells), dtype=bool)
+    who, when = spells["client"].to_numpy(np.int64), spells["end_day"].to_numpy(np.int64)
+    return ended & doses_follow(doses, who, when, definitions.gap_days, calendar.data_cut)
+
+
 def _frame(
-    spells: Spells,
-    summary: dict[str, np.ndarray],
-    links: Links,
-    rows: Rows,
-    calendar: SiteCalendar,
-    gap_days: int,
+    spells: pd.DataFrame, links: Links, moved: np.ndarray, calendar: SiteCalendar, gap_days: int
 ) -> pd.DataFrame:
-    start, end = spells.start_day, spells.end_day
-    first = np.flatnonzero(np.append(True, np.diff(spells.client) != 0))
-    number = np.arange(len(spells)) - np.repeat(first, np.diff(np.append(first, len(spells)))) + 1
-    days = end - start + 1
+    days = spells["end_day"] - spells["start_day"] + 1
+    is_open = spells["open"].to_numpy()
+    with np.errstate(invalid="ignore"):
+        mean = spells["dose_sum_dmg"] / (10 * spells["dose_days"])
     frame = pd.DataFrame(
         {
-            "client": spells.client,
-            "episode": number,
-            "start_day": start,
-            "end_day": end,
+            "client": spells["client"],
+            "episode": spells.groupby("client").cumcount() + 1,
+            "start_day": spells["start_day"],
+            "end_day": spells["end_day"],
             "days": days,
-            "dosed_days": summary["dosed_days"],
-            "missed_days": days - summary["dosed_days"] - spells.missing_log_days,
-            "missing_log_days": spells.missing_log_days,
-            **{name: summary[name] for name in ("first_dose_mg", "mean_dose_mg", "last_dose_mg", "max_dose_mg")},
-            "site": calendar.codes[spells.site],
-            "last_site": calendar.codes[spells.last_site],
-            "n_sites": summary["n_sites"],
-            "medication": np.array([*MEDICATIONS, None], dtype=object)[spells.medication],
-            "n_medications": summary["n_medications"],
-            "open": spells.open,
+            "dosed_days": spells["dosed_days"],
+            "missed_days": days - spells["dosed_days"] - spells["missing_log_days"],
+            "missing_log_days": spells["missing_log_days"],
+            "first_dose_mg": _mg(spells["first_dose_dmg"]),
+            "mean_dose_mg": mean,
+            "last_dose_mg": _mg(spells["last_dose_dmg"]),
+            "max_dose_mg": _mg(spells["max_dose_dmg"]),
+            "site": calendar.codes[spells["site"]],
+            "last_site": calendar.codes[spells["last_site"]],
+            "n_sites": spells["n_sites"],
+            "medication": np.array([*MEDICATIONS, None], dtype=object)[spells["medication"]],
+            "n_medications": spells["n_medications"],
+            "open": is_open,
+            "closed_by": np.where(is_open, None, f"gap{gap_days}"),
             "exit_reason": np.array([*EXIT_REASONS, None], dtype=object)[links.reason],
             "exit_day": pd.arrays.IntegerArray(links.day.astype(np.int32), ~links.dated),
-            "moved": ~spells.open & doses_follow(rows, spells.client, end, gap_days),
-            "known_day": pd.arrays.IntegerArray(spells.known_day.astype(np.int32), spells.open.copy()),
-            "cut_day": spells.cut_day,
-            "analysis_day": spells.analysis_day,
-            "cause_analysis_day": spells.cause_analysis_day,
+            "moved": moved,
+            "known_day": pd.arrays.IntegerArray(spells["known_day"].to_numpy(np.int32), is_open.copy()),
+            **{name: spells[name] for name in ("cut_day", "analysis_day", "cause_analysis_day")},
         }
     )
     whole = frame.select_dtypes(np.int64).columns
     return frame.astype(dict.fromkeys(whole, np.int32))
+
+
+def _mg(dose_dmg: pd.Series) -> pd.Series:
+    return (dose_dmg / 10).where(dose_dmg >= 0)

@@ -102,24 +102,13 @@ class SiteCalendar:
                 return day
             day = later
 
-    def carried_through(self, site: Ints, last: Ints, before: Ints, gap_days: int) -> Ints:
-        """`last` moved over the runs of missing log that begin before the gap is reached (bound "covered" only)."""
-        last = last.copy()
-        if self.missing_log != "covered" or not len(self.run_site):
-            return last
-        base = int(self.first_day.min()) - 1
-        ends = pack(self.run_site + 1, self.run_end, base)
-        todo = np.flatnonzero(last < before - 1)
-        while len(todo):
-            run = np.searchsorted(ends, pack(site[todo] + 1, np.maximum(last[todo], base), base), side="right")
-            found, run = run < len(ends), np.minimum(run, len(ends) - 1)
-            start = self.run_start[run]
-            found &= (self.run_site[run] == site[todo]) & (start < before[todo])
-            found &= start - last[todo] - 1 < gap_days
-            todo, run = todo[found], run[found]
-            last[todo] = np.minimum(self.run_end[run], before[todo] - 1)
-            todo = todo[last[todo] < before[todo] - 1]
-        return last
+    @property
+    def runs_of_sites(self) -> tuple[Ints, Ints, Ints]:
+        """First run of each place in the calendar (and one past the last), first and last day of each run."""
+        place = np.where(self.run_site < 0, len(self.sites), self.run_site)
+        order = np.lexsort((self.run_start, place))
+        first = np.searchsorted(place[order], np.arange(len(self.sites) + 2))
+        return first, self.run_start[order], self.run_end[order]
 
     def _missing_up_to(self, site: Ints, day: Ints) -> Ints:
         """Missing-log days of the site up to `day`, plus those of all sites sorted before it (they cancel out)."""

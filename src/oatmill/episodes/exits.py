@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
 
-from oatmill.episodes.log import Flags, Ints, Rows, pack
+from oatmill.episodes.log import Flags, Ints, pack
 from oatmill.schema import EXIT_REASONS
 
 FATES = ("used", "second", "followed_by_doses", "too_late", "open_episode", "no_episode", "after_cut")
@@ -29,12 +31,9 @@ class Links:
 
 
 def link_exits(
-    client: Ints,
-    start_day: Ints,
-    end_day: Ints,
-    is_open: Flags,
+    spells: pd.DataFrame,
     records: pd.DataFrame,
-    rows: Rows,
+    inside: Flags,
     *,
     gap_days: int,
     exit_link_days: int,
@@ -50,16 +49,18 @@ def link_exits(
 
     Parameters
     ----------
-    client, start_day, end_day, is_open : episodes, sorted by client and start
+    spells : episodes, sorted by client and start: client, start_day, end_day, open
     records : recorded exits: client, day, reason (no missing values)
-    rows : the clients' rows of the log, sorted by client and day
+    inside : of each record, whether it is an imprisonment and doses follow within `gap_days`
     gap_days, exit_link_days : days
     data_cut : C
     """
+    client, start_day, end_day = (spells[name].to_numpy(np.int64) for name in ("client", "start_day", "end_day"))
+    is_open = spells["open"].to_numpy()
     who, when = records["client"].to_numpy(np.int64), records["day"].to_numpy(np.int64)
     why = pd.Categorical(records["reason"], categories=EXIT_REASONS).codes.astype(np.int64)
-    base = int(min(start_day.min(), rows.day.min(), when.min(initial=rows.day.min())))
-    why = np.where((why == _PRISON) & doses_follow(rows, who, when, gap_days), _TRANSFER, why)
+    why = np.where(inside, _TRANSFER, why)
+    base = int(min(start_day.min(), when.min(initial=start_day.min())))
     episode = np.searchsorted(pack(client, start_day, base), pack(who, when, base), side="right") - 1
     at = np.maximum(episode, 0)
     limit = np.where((why == _DEATH) | (why == _PRISON), gap_days, exit_link_days)
@@ -86,10 +87,24 @@ def link_exits(
     return Links(reason, day, dated, fate)
 
 
-def doses_follow(rows: Rows, who: Ints, when: Ints, days: int) -> Flags:
-    """Whether the client has a dose on one of the `days` days after `when` (rows sorted by client and day)."""
-    base = int(min(rows.day.min(), when.min(initial=rows.day.min())))
-    key = pack(rows.client, rows.day, base)
-    row = np.searchsorted(key, pack(who, when, base), side="right")
-    found, row = row < len(key), np.minimum(row, len(key) - 1)
-    return found & (rows.client[row] == who) & (rows.day[row] <= when + days)
+def count_fates(reasons: pd.Series, links: Links) -> pd.DataFrame:
+    """Records by reason and fate: reason, fate, count."""
+    counted = pd.DataFrame({"reason": reasons.to_numpy(), "fate": np.array(FATES)[links.fate]})
+    return counted.groupby(["reason", "fate"], as_index=False).size().rename(columns={"size": "count"})
+
+
+def doses_follow(doses: Path, who: Ints, when: Ints, days: int, last_day: int) -> Flags:
+    """Whether the client has a dose on one of the `days` days after `when`, up to `last_day`."""
+    found = np.zeros(len(who), dtype=bool)
+    if not len(who):
+        return found
+    asked = pd.DataFrame({"place": np.arange(len(who)), "client": who, "after": when, "until": when + days})
+    with duckdb.connect() as connection:
+        connection.register("asked", asked.assign(until=asked["until"].clip(upper=last_day)))
+        places = connection.execute(
+            """SELECT DISTINCT place FROM read_parquet($doses) AS log JOIN asked USING (client)
+               WHERE log.day > asked.after AND log.day <= asked.until""",
+            {"doses": str(doses)},
+        ).fetchnumpy()["place"]
+    found[np.asarray(places, dtype=np.int64)] = True
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -11,12 +12,27 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-Ints: TypeAlias = NDArray[np.int64]
+from oatmill.episodes._kernels import in_order
+
+Ints: TypeAlias = NDArray[np.integer]
 Flags: TypeAlias = NDArray[np.bool_]
 
 UNKNOWN = -1
 ROWS_AT_ONCE = 1_000_000
-_EVERYONE = (-(2**31), 2**31 - 1)
+# What the rows of an unsorted log may take while they are brought into order, in bytes.
+MEMORY = 2 * 2**30
+TYPES = {
+    "client": np.int32,
+    "day": np.int32,
+    "dose_dmg": np.int32,
+    "site": np.int32,
+    "medication": np.int8,
+    "take_home": np.int16,
+}
+# The columns of a log as `Rows` holds them.
+SELECTED = """client::INTEGER AS client, day::INTEGER AS day, coalesce(dose_dmg, -1)::INTEGER AS dose_dmg,
+    coalesce(site, -1)::INTEGER AS site, coalesce(medication, -1)::TINYINT AS medication,
+    coalesce(take_home_days, 0)::SMALLINT AS take_home"""
 
 
 @dataclass(frozen=True)
@@ -42,52 +58,87 @@ class Rows:
         return Rows(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
 
 
-def read_rows(
-    doses: Path, last_day: int, rows_at_once: int = ROWS_AT_ONCE, clients: tuple[int, int] | None = None
-) -> Iterator[Rows]:
+def read_rows(doses: Path, last_day: int, rows_at_once: int = ROWS_AT_ONCE, memory: int = MEMORY) -> Iterator[Rows]:
     """Chunks of the log up to `last_day`, each of whole clients, in the order of the clients.
 
-    `clients`: only those from the first number to the last.
+    A log that is sorted by client is streamed. Another one is first brought into order: in memory, one integer a
+    row, where that fits into `memory` bytes, else by DuckDB on disk within the same bound. The next chunk is read
+    while the caller works on the last one.
     """
+    from oatmill.episodes.shuffled import in_memory, sorted_copy
+
     with duckdb.connect() as connection:
-        for first, last in _client_ranges(connection, doses, last_day, rows_at_once, clients or _EVERYONE):
-            columns = connection.execute(
-                """SELECT client, day, coalesce(dose_dmg, -1) AS dose_dmg, coalesce(site, -1) AS site,
-                          coalesce(medication, -1) AS medication, coalesce(take_home_days, 0) AS take_home
-                   FROM read_parquet($doses) WHERE client BETWEEN $first AND $last AND day <= $last_day""",
-                {"doses": str(doses), "first": first, "last": last, "last_day": last_day},
-            ).fetchnumpy()
-            yield _sorted(Rows(*(np.asarray(column, dtype=np.int64) for column in columns.values())))
+        connection.execute("SET parquet_metadata_cache = true")
+        ranges = client_ranges(connection, doses, rows_at_once)
+        if ranges is not None:
+            yield from _ahead(_range_of(connection, doses, last_day, *span) for span in ranges)
+            return
+        packed = in_memory(connection, doses, last_day, rows_at_once, memory)
+        if packed is not None:
+            yield from _ahead(packed)
+            return
+    with sorted_copy(doses, memory) as path:
+        yield from read_rows(path, last_day, rows_at_once, memory)
 
 
-def pack(high: Ints, low: Ints, base: int) -> Ints:
+def pack(high: Ints, low: Ints, base: int) -> NDArray[np.int64]:
     """Two integers as one sortable key; `low - base` must lie in 0 .. 2^32 - 1."""
-    return (high << 32) + (low - base)
+    return (np.asarray(high, dtype=np.int64) << 32) + (np.asarray(low, dtype=np.int64) - base)
 
 
-def _client_ranges(
-    connection: duckdb.DuckDBPyConnection, doses: Path, last_day: int, rows_at_once: int, clients: tuple[int, int]
-) -> list[tuple[int, int]]:
-    counts = connection.execute(
-        """SELECT client, count(*) AS n FROM read_parquet($doses) WHERE day <= $last_day AND client BETWEEN $first AND $last
-           GROUP BY client ORDER BY client""",
-        {"doses": str(doses), "last_day": last_day, "first": clients[0], "last": clients[1]},
-    ).fetchnumpy()
-    client, n = np.asarray(counts["client"], dtype=np.int64), np.asarray(counts["n"], dtype=np.int64)
-    if not len(client):
-        return []
-    chunk = (np.cumsum(n) - n) // rows_at_once
-    first = np.flatnonzero(np.diff(chunk, prepend=-1))
-    last = np.append(first[1:], len(client)) - 1
-    return [(int(client[a]), int(client[b])) for a, b in zip(first, last, strict=True)]
+def client_ranges(
+    connection: duckdb.DuckDBPyConnection, doses: Path, rows_at_once: int
+) -> list[tuple[int, int]] | None:
+    """Ranges of clients with about `rows_at_once` rows each; None where the file is not sorted by client.
+
+    Read from the file's own statistics: the lowest and the highest client of each row group.
+    """
+    found = connection.execute(
+        """SELECT row_group_num_rows, stats_min_value::BIGINT, stats_max_value::BIGINT FROM parquet_metadata($doses)
+           WHERE path_in_schema = 'client' AND row_group_num_rows > 0 ORDER BY file_name, row_group_id""",
+        {"doses": str(doses)},
+    ).fetchall()
+    if any(low is None or high is None for _n, low, high in found):
+        return None
+    if any(low < before for (_n, _low, before), (_m, low, _high) in zip(found, found[1:], strict=False)):
+        return None
+    if any(n > 8 * ROWS_AT_ONCE for n, _low, _high in found):  # a chunk is at least one row group
+        return None
+    ranges, begin, rows = [], None, 0
+    for n, low, high in found:
+        begin = low if begin is None else begin
+        rows += n
+        if rows >= rows_at_once and high >= begin:
+            ranges.append((begin, high))
+            begin, rows = high + 1, 0
+    if rows and begin is not None and found[-1][2] >= begin:
+        ranges.append((begin, found[-1][2]))
+    return ranges
 
 
-def _sorted(rows: Rows) -> Rows:
-    """The rows in order; the file is in order already, so this costs one comparison."""
-    if not len(rows):
-        return rows
-    who = pack(rows.client, rows.day, int(rows.day.min()))
-    step, code = np.diff(who), np.diff(rows.site * 128 + rows.medication)
-    if ((step > 0) | ((step == 0) & (code >= 0))).all():
+def fetch_rows(connection: duckdb.DuckDBPyConnection, query: str, values: dict[str, object]) -> Rows:
+    columns = connection.execute(query, values).fetchnumpy()
+    return Rows(*(np.asarray(columns[name], dtype=kind) for name, kind in TYPES.items()))
+
+
+def sorted_rows(rows: Rows) -> Rows:
+    """The rows in order; where they are in order already, this costs one comparison."""
+    if in_order(rows.client, rows.day, rows.site, rows.medication):
         return rows
     return rows.take(np.lexsort((rows.medication, rows.site, rows.day, rows.client)))
+
+
+def _range_of(connection: duckdb.DuckDBPyConnection, doses: Path, last_day: int, first: int, last: int) -> Rows:
+    query = f"SELECT {SELECTED} FROM read_parquet($doses) WHERE client BETWEEN $first AND $last AND day <= $last_day"
+    values = {"doses": str(doses), "first": first, "last": last, "last_day": last_day}
+    return sorted_rows(fetch_rows(connection, query, values))
+
+
+def _ahead(chunks: Iterator[Rows]) -> Iterator[Rows]:
+    """The same chunks without empty ones, each made in a second thread while the caller works on the one before."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        waiting = pool.submit(next, chunks, None)
+        while (rows := waiting.result()) is not None:
+            waiting = pool.submit(next, chunks, None)
+            if len(rows):
+                yield rows
