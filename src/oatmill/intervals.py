@@ -6,15 +6,15 @@ import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pandas as pd
 
-from oatmill.episodes import read_rows
 from oatmill.episodes._kernels import NEVER, cover, exposure
-from oatmill.episodes.log import MEMORY, ROWS_AT_ONCE, Ints, Rows
+from oatmill.episodes.log import MEMORY, ROWS_AT_ONCE, Ints, Rows, map_rows
 from oatmill.episodes.spells import deaths_and_prisons, first_of_groups
 from oatmill.schema import MEDICATIONS
 from oatmill.study import Definitions
@@ -98,12 +98,18 @@ def build_intervals(
     wanted, ends = MEDICATIONS.index(definitions.medication), deaths_and_prisons(exits)
     to.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=to.parent, prefix=".intervals-") as folder:
-        parts: list[Path] = []
-        for rows, followed in _followed(stays, doses, rows_at_once, memory):
-            days = _covered(rows, wanted, ends)
-            for piece in _pieces(followed, days_at_once):
-                intervals = _exposure(piece, days, lag, window_days)
-                parts.append(_write(intervals, Path(folder) / f"{len(parts):06}.parquet"))
+
+        def write_intervals(rows: Rows) -> list[Path]:
+            followed = _followed(stays, rows)
+            days = _covered(rows, wanted, ends) if len(followed) else None
+            parts = []
+            for number, piece in enumerate(_pieces(followed, days_at_once)):
+                name = f"{rows.client[0]:012}-{number:06}.parquet"
+                parts.append(_write(_exposure(piece, days, lag, window_days), Path(folder) / name))
+            return parts
+
+        last_day = int((stays.start_day + stays.time).max(initial=0)) - 1
+        parts = list(chain.from_iterable(map_rows(write_intervals, doses, last_day, rows_at_once, memory)))
         whole = Path(folder) / "whole.parquet"
         _join(parts, whole)
         os.replace(whole, to)
@@ -120,18 +126,10 @@ class _Days:
     dose_dmg: Ints
 
 
-def _followed(stays: Stays, doses: Path, rows_at_once: int, memory: int) -> Iterator[tuple[Rows, Stays]]:
-    """Chunks of the log, each with the stays of its clients."""
-    if not len(stays):
-        return
-    begin = 0
-    for rows in read_rows(doses, int((stays.start_day + stays.time).max()) - 1, rows_at_once, memory):
-        end = int(np.searchsorted(stays.client, rows.client[-1], side="right"))
-        if end > begin:
-            yield rows, stays.part(slice(begin, end))
-        begin = end
-    if begin < len(stays):
-        raise ValueError("an episode whose client has no dose in the log")
+def _followed(stays: Stays, rows: Rows) -> Stays:
+    """The stays of the clients of a chunk."""
+    begin, end = np.searchsorted(stays.client, rows.client[0]), np.searchsorted(stays.client, rows.client[-1], "right")
+    return stays.part(slice(int(begin), int(end)))
 
 
 def _covered(rows: Rows, wanted: int, ends: tuple[Ints, Ints]) -> _Days:

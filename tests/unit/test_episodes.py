@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from itertools import pairwise
 
 import duckdb
 import numpy as np
@@ -10,7 +11,9 @@ import pandas as pd
 import pytest
 from helpers import dosing
 
-from oatmill.episodes import build_calendar, build_episodes, read_rows
+from oatmill.episodes import build_calendar, build_episodes
+from oatmill.episodes import calendar as calendar_module
+from oatmill.episodes.log import map_rows
 from oatmill.errors import TableEmpty
 
 LINES = ("DD...D..3....", ".D.E......bDD", "D" * 13, "....?", "6....EE.....D")
@@ -25,26 +28,63 @@ def test_chunks_hold_whole_clients_and_change_nothing(log, tmp_path):
     exits = dosing.records((0, 9, "prison"), (1, 5, "transfer_out"), (4, 3, "death"), (4, 7, "administrative"))
     definitions = dosing.settings(3, 20)
     whole = dosing.built(log, tmp_path, definitions, exits=exits)
-    for size in (1, 2, 7, 20):
-        chunks = list(read_rows(tmp_path / "doses.parquet", dosing.absolute(20), size))
-        assert sum(len(rows) for rows in chunks) == len(log)
-        assert not {a for rows in chunks for a in rows.client} - set(range(5))
-        clients = [client for rows in chunks for client in np.unique(rows.client)]
-        assert clients == sorted(set(clients)), "a client lies in two chunks"
-        pd.testing.assert_frame_equal(whole, dosing.built(log, tmp_path, definitions, exits=exits, rows_at_once=size))
+    pd.testing.assert_frame_equal(whole, dosing.built(log, tmp_path, definitions, exits=exits, rows_at_once=1))
+
+
+def long_log(clients: int = 700) -> pd.DataFrame:
+    """More rows than DuckDB hands over at once."""
+    rng = np.random.default_rng(3)
+    client = np.repeat(np.arange(clients), 300)
+    day = np.tile(np.arange(300), clients)
+    come = rng.random(len(day)) < 0.9
+    columns = {
+        "client": 10 + 3 * client,
+        "day": 18000 + day,
+        "dose_dmg": rng.integers(50, 1200, len(day)),
+        "site": client % 2,
+    }
+    more = {"medication": 0, "take_home_days": rng.integers(0, 3, len(day))}
+    log = pd.DataFrame(columns | more)[come].astype("Int64")
+    log.loc[rng.random(len(log)) < 0.01, ["dose_dmg", "site"]] = None
+    return log
+
+
+def test_a_long_log_comes_in_chunks_of_whole_clients(tmp_path):
+    log = long_log()
+    path = dosing.write(log, tmp_path)
+    chunks = map_rows(lambda rows: rows.client.copy(), path, 20_000, rows_at_once=50_000)
+    assert len(chunks) >= 3
+    assert np.concatenate(chunks).tolist() == log["client"].tolist()
+    assert all(a[-1] < b[0] for a, b in pairwise(chunks)), "a client lies in two chunks"
 
 
 @pytest.mark.parametrize("view", ["any_oat", "programme"])
-def test_the_order_of_rows_in_the_file_is_irrelevant(log, tmp_path, view):
-    definitions = dosing.settings(3, 20, view=view)
+@pytest.mark.parametrize("route", ["in memory", "on disk", "too wide for one integer"])
+def test_the_order_of_rows_in_the_file_is_irrelevant(tmp_path, route, view):
+    log, definitions = long_log(), dosing.settings(3, view=view)
+    if route == "too wide for one integer":
+        log.iloc[5, log.columns.get_loc("dose_dmg")] = 100_000
     first = dosing.built(log, tmp_path, definitions)
     calendar = dosing.calendar_of(log, tmp_path, definitions)
-    shuffled = log.sample(frac=1, random_state=1).astype("Int64")
     path = tmp_path / "shuffled.parquet"
     with duckdb.connect() as connection:
-        connection.register("log", shuffled)
+        connection.register("log", log.sample(frac=1, random_state=1))
         connection.execute(f"COPY log TO '{path}' (FORMAT parquet)")
-    pd.testing.assert_frame_equal(first, build_episodes(path, definitions=definitions, calendar=calendar))
+    memory = 2**20 if route == "on disk" else 2**30  # bytes; a row takes 12
+    found = build_episodes(path, definitions=definitions, calendar=calendar, memory=memory, rows_at_once=20_000)
+    pd.testing.assert_frame_equal(first, found)
+    assert not list(tmp_path.glob(".sorted-*"))
+
+
+@pytest.mark.parametrize("lines", [LINES, ("D" * 8, "D" * 8, "D" * 8, "DDD...DD", "D.......")])
+def test_site_days_are_the_same_by_either_count(tmp_path, monkeypatch, lines):
+    log, definitions = dosing.drawn(*lines), dosing.settings(3, 20)
+    log["site"] = log["site"].astype("Int64").mask(log["day"] % 5 == 0)
+    first = dosing.calendar_of(log, tmp_path, definitions)
+    monkeypatch.setattr(calendar_module, "MOST_SITE_DAYS", 0)
+    second = dosing.calendar_of(log, tmp_path, definitions)
+    for name in ("first_day", "last_day", "cut_day", "run_site", "run_start", "run_end"):
+        assert getattr(first, name).tolist() == getattr(second, name).tolist()
 
 
 def test_columns_and_types(log, tmp_path):

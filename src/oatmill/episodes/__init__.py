@@ -14,7 +14,7 @@ import pandas as pd
 
 from oatmill.episodes.calendar import MissingLog, SiteCalendar, build_calendar, day_number
 from oatmill.episodes.exits import Links, count_fates, doses_follow, link_exits
-from oatmill.episodes.log import MEMORY, ROWS_AT_ONCE, Rows, read_rows
+from oatmill.episodes.log import MEMORY, ROWS_AT_ONCE
 from oatmill.episodes.spells import build_spells
 from oatmill.episodes.starters import add_starters, check_washout, opened_with_log
 from oatmill.errors import TableEmpty
@@ -24,7 +24,6 @@ from oatmill.text import _
 
 __all__ = [
     "MissingLog",
-    "Rows",
     "SiteCalendar",
     "build_calendar",
     "build_episodes",
@@ -32,7 +31,6 @@ __all__ = [
     "check_washout",
     "count_exit_records",
     "day_number",
-    "read_rows",
 ]
 
 

@@ -23,9 +23,9 @@ NOT_KNOWN = -1
 NEVER = 2**31 - 1
 SKIP, DOSE_FREE, COVERED = range(3)  # how days of missing log count
 
-# Columns of what `split` returns.
-START, END, LAST_ROW, GROUP, FINAL, DOSED, MISSING, DOSE_SUM, DOSE_DAYS, FIRST_DOSE, LAST_DOSE, MAX_DOSE = range(12)
-COLUMNS = 12
+# A row without its client packed into one integer that sorts by day, site and medication.
+DAY_BITS, SITE_BITS, MEDICATION_BITS, TAKE_HOME_BITS, DOSE_BITS = 17, 16, 4, 11, 16
+DAY_SHIFT, SITE_SHIFT, MEDICATION_SHIFT, TAKE_HOME_SHIFT = 47, 31, 27, 16
 
 
 @njit(cache=True, nogil=True)
@@ -47,9 +47,10 @@ def in_order(client, day, site, medication):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _until(today, supply, cut, ends_day, end, end_stop):  # type: ignore[no-untyped-def]
+def _until(today, take_home, limits):  # type: ignore[no-untyped-def]
     """The last day covered by a row of `today`: its supply, up to C and to the next recorded death or imprisonment."""
-    until = min(today + supply, max(cut, today))
+    cut, ends_day, end, end_stop = limits
+    until = min(today + take_home, max(cut, today))
     for record in range(end, end_stop):
         if ends_day[record] >= today:
             return min(until, ends_day[record])
@@ -57,21 +58,36 @@ def _until(today, supply, cut, ends_day, end, end_stop):  # type: ignore[no-unty
 
 
 @njit(cache=True, nogil=True)
-def _dose_on(x, today, rows, columns, wanted, cut, ends_day, end, end_stop):  # type: ignore[no-untyped-def]
-    """The dose on day `x` from the rows of `today` that cover it; -2 where none does."""
+def _dose_on(x, today, rows, columns, wanted, limits):  # type: ignore[no-untyped-def]
+    """The dose on day `x` from the rows of `today` that cover it."""
     dose, medication, take_home = columns
-    total, found, known = 0, -2, True
+    total, some, known = 0, False, True
     for row in range(rows[0], rows[1]):
-        if _until(today, take_home[row], cut, ends_day, end, end_stop) < x:
-            continue
-        found = max(found, NOT_KNOWN)
-        if medication[row] == wanted:
-            found = 0
-            known = known and dose[row] != NOT_KNOWN
-            total += dose[row]
-    if found == 0:
-        return total if known else NOT_KNOWN
-    return found
+        if medication[row] == wanted and _until(today, take_home[row], limits) >= x:
+            total, some, known = total + dose[row], True, known and dose[row] != NOT_KNOWN
+    return total if some and known else NOT_KNOWN
+
+
+@njit(cache=True, nogil=True)
+def _supply(ring, today, rows, columns, wanted, limits):  # type: ignore[no-untyped-def]
+    """Write the doses of the days that the rows of `today` cover; returns the last of them."""
+    until = today
+    for row in range(rows[0], rows[1]):
+        until = max(until, _until(today, columns[2][row], limits))
+    for x in range(today, until + 1):
+        ring[x % ring.size] = _dose_on(x, today, rows, columns, wanted, limits)
+    return until
+
+
+@njit(cache=True, nogil=True)
+def _records_of(who, ends_client, end):  # type: ignore[no-untyped-def]
+    """First and last place of a client's records, sought from `end` on."""
+    while end < ends_client.size and ends_client[end] < who:
+        end += 1
+    stop = end
+    while stop < ends_client.size and ends_client[stop] == who:
+        stop += 1
+    return end, stop
 
 
 @njit(cache=True, nogil=True)
@@ -95,48 +111,45 @@ def cover(first, cut, client, day, columns, wanted, ends_client, ends_day):  # t
     day, dose : of each covered day; the dose in tenths of mg, -1 = not known
     """
     dose, medication, take_home = columns
-    ring = np.full(int(take_home.max()) + 1, -2, dtype=np.int64)
+    ring = np.full(int(take_home.max()) + 1, NOT_KNOWN, dtype=np.int32)
     size = day.size + int(take_home.sum())
     out_row, out_day, out_dose = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32)
     first_day = np.zeros(first.size, dtype=np.int64)
-    n, end = 0, 0
+    n, end, stop = 0, 0, 0
     for group in range(first.size - 1):
-        row, stop = first[group], first[group + 1]
-        while end < ends_client.size and ends_client[end] < client[row]:
-            end += 1
-        end_stop = end
-        while end_stop < ends_client.size and ends_client[end_stop] == client[row]:
-            end_stop += 1
+        row, last = first[group], first[group + 1]
+        end, stop = _records_of(client[row], ends_client, end)
         reach = day[row] - 1
-        while row < stop:
+        while row < last:
             today, after = day[row], row + 1
-            while after < stop and day[after] == today:
+            while after < last and day[after] == today:
                 after += 1
-            before = day[after] if after < stop else NEVER
-            until = today
-            for k in range(row, after):
-                if take_home[k] > 0:
-                    until = max(until, _until(today, take_home[k], cut[group], ends_day, end, end_stop))
-            for x in range(today, until + 1):
-                if after == row + 1:
-                    value = dose[row] if medication[row] == wanted else NOT_KNOWN
-                else:
-                    value = _dose_on(x, today, (row, after), columns, wanted, cut[group], ends_day, end, end_stop)
-                ring[x % ring.size] = value
-            reach = max(reach, until)
-            for x in range(today, min(reach, before - 1) + 1):
-                out_row[n], out_day[n], out_dose[n] = after - 1, x, ring[x % ring.size]
-                n += 1
+            if after == row + 1 and take_home[row] == 0 and reach < today:
+                out_row[n], out_day[n] = row, today
+                out_dose[n] = dose[row] if medication[row] == wanted else NOT_KNOWN
+                n, reach = n + 1, today
+            else:
+                limits = (cut[group], ends_day, end, stop)
+                reach = max(reach, _supply(ring, today, (row, after), columns, wanted, limits))
+                for x in range(today, min(reach + 1, day[after] if after < last else NEVER)):
+                    out_row[n], out_day[n], out_dose[n] = after - 1, x, ring[x % ring.size]
+                    n += 1
             row = after
         first_day[group + 1] = n
     return first_day, out_row[:n], out_day[:n], out_dose[:n]
 
 
 @njit(cache=True, nogil=True)
+def _place(site, log):  # type: ignore[no-untyped-def]
+    """A site's place in the calendar; rows without a site have the last one."""
+    return site if site >= 0 else log[0].size - 2
+
+
+@njit(cache=True, nogil=True)
 def missing_between(log, site, begin, last):  # type: ignore[no-untyped-def]
     """Missing-log days of a site among `begin` .. `last`."""
     first_run, run_start, run_end = log
-    total = 0
+    site, total = _place(site, log), 0
     for run in range(first_run[site], first_run[site + 1]):
         if run_start[run] > last:
             break
@@ -148,6 +161,7 @@ def missing_between(log, site, begin, last):  # type: ignore[no-untyped-def]
 def carried_through(log, site, last, before, gap_days):  # type: ignore[no-untyped-def]
     """`last` moved over the runs of missing log that begin before the gap is reached (bound "covered" only)."""
     first_run, run_start, run_end = log
+    site = _place(site, log)
     for run in range(first_run[site], first_run[site + 1]):
         if run_end[run] <= last:
             continue
@@ -166,7 +180,7 @@ def _most_episodes(first_day, day, gap_days):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def split(first_day, row, day, dose, site, cut, log, missing_log, gap_days):  # type: ignore[no-untyped-def]
+def split(first_day, row, day, site, cut, log, missing_log, gap_days):  # type: ignore[no-untyped-def]
     """Episodes by the gap rule, in the order of the groups.
 
     An episode ends when at least `gap_days` dose-free days follow a covered day; days of missing log between do not
@@ -174,61 +188,68 @@ def split(first_day, row, day, dose, site, cut, log, missing_log, gap_days):  # 
 
     Parameters
     ----------
-    first_day, row, day, dose : covered days, as `cover` returns them
-    site : of each row, an index into the calendar (the last place for rows without a site)
+    first_day, row, day : covered days, as `cover` returns them
+    site : of each row (-1 = not known)
     cut : C of each group
     log : first run of each site (and one past the last), first and last day of each run of missing log
     missing_log : `SKIP`, `DOSE_FREE` or `COVERED`
 
     Returns
     -------
-    One line per episode: see the names of the columns above. `LAST_ROW` is the episode's last row of the log, `FINAL`
-    whether it is the last of its group, `DOSED` the covered days, `MISSING` the days of missing log.
+    begin : the first of each episode's covered days, and one past the last
+    group : of each episode
+    end : its last covered day; under `COVERED` this may be a day of missing log
+    missing : its days of missing log
     """
-    out = np.zeros((_most_episodes(first_day, day, gap_days), COLUMNS), dtype=np.int64)
-    n = -1
+    most = _most_episodes(first_day, day, gap_days)
+    begin, group_of = np.empty(most + 1, np.int64), np.empty(most, np.int64)
+    end, missing = np.empty(most, np.int64), np.zeros(most, np.int64)
+    n = 0
     for group in range(first_day.size - 1):
-        for i in range(first_day[group], first_day[group + 1]):
-            begins = i == first_day[group]
-            if not begins and day[i] - day[i - 1] > 1:
-                last, place = day[i - 1], site[row[i - 1]]
-                lost = missing_between(log, place, last + 1, day[i] - 1)
-                if missing_log == COVERED:
-                    last = carried_through(log, place, last, day[i], gap_days)
-                begins = day[i] - last - 1 - (lost if missing_log == SKIP else 0) >= gap_days
-                if begins:
-                    _close(out[n], day[i - 1], last, row[i - 1], dose[i - 1], log, place)
-                elif missing_log != DOSE_FREE:
-                    out[n, MISSING] += lost
-            if begins:
+        begin[n], group_of[n] = first_day[group], group
+        for i in range(first_day[group] + 1, first_day[group + 1]):
+            if day[i] - day[i - 1] == 1:
+                continue
+            place = site[row[i - 1]]
+            lost = missing_between(log, place, day[i - 1] + 1, day[i] - 1)
+            end[n] = day[i - 1]
+            if missing_log == COVERED:
+                end[n] = carried_through(log, place, day[i - 1], day[i], gap_days)
+            if day[i] - end[n] - 1 - (lost if missing_log == SKIP else 0) >= gap_days:
+                missing[n] += missing_between(log, place, day[i - 1] + 1, end[n])
                 n += 1
-                out[n, START], out[n, GROUP], out[n, FIRST_DOSE], out[n, MAX_DOSE] = day[i], group, dose[i], NOT_KNOWN
-            out[n, DOSED] += 1
-            if dose[i] != NOT_KNOWN:
-                out[n, DOSE_SUM] += dose[i]
-                out[n, DOSE_DAYS] += 1
-                out[n, MAX_DOSE] = max(out[n, MAX_DOSE], dose[i])
+                begin[n], group_of[n] = i, group
+            elif missing_log != DOSE_FREE:
+                missing[n] += lost
         i = first_day[group + 1] - 1
-        last, place = day[i], site[row[i]]
+        end[n] = day[i]
         if missing_log == COVERED:
-            last = carried_through(log, place, last, cut[group] + 1, gap_days)
-        _close(out[n], day[i], last, row[i], dose[i], log, place)
-        out[n, FINAL] = 1
-    return out[: n + 1]
+            end[n] = carried_through(log, site[row[i]], day[i], cut[group] + 1, gap_days)
+        missing[n] += missing_between(log, site[row[i]], day[i] + 1, end[n])
+        n += 1
+    begin[n] = day.size
+    return begin[: n + 1], group_of[:n], end[:n], missing[:n]
 
 
 @njit(cache=True, nogil=True)
-def _close(episode, covered, end, row, dose, log, site):  # type: ignore[no-untyped-def]
-    episode[END], episode[LAST_ROW], episode[LAST_DOSE] = end, row, dose
-    if end > covered:
-        episode[MISSING] += missing_between(log, site, covered + 1, end)
+def sum_doses(begin, dose):  # type: ignore[no-untyped-def]
+    """Sum of the known doses of each episode, number of days with one, and the highest (-1 = none)."""
+    total, known = np.zeros(begin.size - 1, np.int64), np.zeros(begin.size - 1, np.int32)
+    highest = np.full(begin.size - 1, NOT_KNOWN, np.int32)
+    for episode in range(begin.size - 1):
+        for i in range(begin[episode], begin[episode + 1]):
+            if dose[i] != NOT_KNOWN:
+                total[episode] += dose[i]
+                known[episode] += 1
+                highest[episode] = max(highest[episode], dose[i])
+    return total, known, highest
 
 
 @njit(cache=True, nogil=True)
 def distinct(first_row, last_row, code, size):  # type: ignore[no-untyped-def]
     """Distinct codes (-1 .. size - 2) among the rows of each episode."""
     seen = np.full(size, -1, dtype=np.int64)
-    out = np.zeros(first_row.size, dtype=np.int64)
+    out = np.zeros(first_row.size, dtype=np.int32)
     for episode in range(first_row.size):
         for row in range(first_row[episode], last_row[episode] + 1):
             if row > first_row[episode] and code[row] == code[row - 1]:
@@ -240,30 +261,90 @@ def distinct(first_row, last_row, code, size):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def count_rows(client, base, count):  # type: ignore[no-untyped-def]
-    """Add the rows of each client to `count`."""
-    for i in range(client.size):
-        count[client[i] - base] += 1
+def count_site_days(site, day, first_day, count):  # type: ignore[no-untyped-def]
+    """Add the rows of each site (the last line: not known) and day to `count`."""
+    for i in range(site.size):
+        count[site[i], day[i] - first_day] += 1
 
 
 @njit(cache=True, nogil=True)
-def scatter(client, key, base, place, keys):  # type: ignore[no-untyped-def]
-    """Put each row's key at the next free place of its client."""
+def count_parts(client, first_client, part_bits, count):  # type: ignore[no-untyped-def]
+    """Add the rows of each part, 2^`part_bits` clients wide, to `count`."""
     for i in range(client.size):
-        who = client[i] - base
-        keys[place[who]] = key[i]
+        count[(client[i] - first_client) >> part_bits] += 1
+
+
+@njit(cache=True, nogil=True)
+def partition(rows, first_client, first_day, part_bits, place, clients, keys):  # type: ignore[no-untyped-def]
+    """Put each row, packed, at the next free place of its part."""
+    client, day, dose, site, medication, take_home = rows
+    for i in range(client.size):
+        part = (client[i] - first_client) >> part_bits
+        key = np.uint64(day[i] - first_day) << np.uint64(DAY_SHIFT)
+        key |= np.uint64(site[i] + 1) << np.uint64(SITE_SHIFT)
+        key |= np.uint64(medication[i] + 1) << np.uint64(MEDICATION_SHIFT)
+        key |= np.uint64(take_home[i]) << np.uint64(TAKE_HOME_SHIFT)
+        clients[place[part]], keys[place[part]] = client[i], key | np.uint64(dose[i] + 1)
+        place[part] += 1
+
+
+@njit(cache=True, nogil=True)
+def unpack(keys, first_day):  # type: ignore[no-untyped-def]
+    """Day, dose, site, medication and take-home days of packed rows."""
+    day, dose, site = np.empty(keys.size, np.int32), np.empty(keys.size, np.int32), np.empty(keys.size, np.int32)
+    medication, take_home = np.empty(keys.size, np.int8), np.empty(keys.size, np.int16)
+    for i in range(keys.size):
+        key = np.int64(keys[i] & np.uint64(2**63 - 1))
+        day[i] = np.int64(keys[i] >> np.uint64(DAY_SHIFT)) + first_day
+        site[i] = ((key >> SITE_SHIFT) & (2**SITE_BITS - 1)) - 1
+        medication[i] = ((key >> MEDICATION_SHIFT) & (2**MEDICATION_BITS - 1)) - 1
+        take_home[i] = (key >> TAKE_HOME_SHIFT) & (2**TAKE_HOME_BITS - 1)
+        dose[i] = (key & (2**DOSE_BITS - 1)) - 1
+    return day, dose, site, medication, take_home
+
+
+@njit(cache=True, nogil=True)
+def order_part(client, key, first_client, width):  # type: ignore[no-untyped-def]
+    """Client and packed rows of one part, sorted: by client, then scattered by day, their high bits."""
+    first = np.zeros(width + 1, dtype=np.int64)
+    for i in range(client.size):
+        first[client[i] - first_client + 1] += 1
+    first = np.cumsum(first)
+    place, by_client, sorted_keys = first.copy(), np.empty_like(key), np.empty_like(key)
+    for i in range(client.size):
+        who = client[i] - first_client
+        by_client[place[who]] = key[i]
         place[who] += 1
+    sorted_client = np.empty_like(client)
+    for who in range(width):
+        here = slice(first[who], first[who + 1])
+        sorted_client[here] = first_client + who
+        _scatter_by_day(by_client[here], sorted_keys[here])
+    return sorted_client, sorted_keys
 
 
 @njit(cache=True, nogil=True)
-def sort_each(first, keys):  # type: ignore[no-untyped-def]
-    """Sort the keys of each client."""
-    for who in range(first.size - 1):
-        part = keys[first[who] : first[who + 1]]
-        for i in range(1, part.size):
-            if part[i] < part[i - 1]:
-                part.sort()
-                break
+def _scatter_by_day(key, out):  # type: ignore[no-untyped-def]
+    if key.size == 0:
+        return
+    first, last = np.int64(key.min() >> np.uint64(DAY_SHIFT)), np.int64(key.max() >> np.uint64(DAY_SHIFT))
+    if last - first > 16 * key.size + 1000:  # few rows over many years
+        out[:] = key
+        out.sort()
+        return
+    place = np.zeros(last - first + 2, dtype=np.int32)
+    for k in key:
+        place[np.int64(k >> np.uint64(DAY_SHIFT)) - first + 1] += 1
+    for day in range(1, place.size):
+        place[day] += place[day - 1]
+    for k in key:
+        day = np.int64(k >> np.uint64(DAY_SHIFT)) - first
+        out[place[day]] = k
+        place[day] += 1
+    for i in range(1, out.size):
+        if out[i] < out[i - 1]:  # several rows on one day
+            out.sort()
+            return
 
 
 @njit(cache=True, nogil=True)
@@ -290,10 +371,8 @@ def exposure(group, start_day, time, entry, first_day, day, dose, lag, window): 
         if first > time[stay]:
             continue
         known = _by_day(group[stay], start_day[stay], time[stay], first_day, day, dose)
-        begin, total, count, value = n, 0, 0, np.nan
-        for x in range(entry[stay] + 1, entry[stay] + window):
-            if known[x] != NOT_KNOWN:
-                total, count = total + known[x], count + 1
+        total, count = _known_doses(known[entry[stay] + 1 : entry[stay] + window])
+        begin, value = n, np.nan
         for at_risk in range(first, time[stay] + 1):
             x = at_risk - lag
             if known[x] != NOT_KNOWN:
@@ -310,6 +389,16 @@ def exposure(group, start_day, time, entry, first_day, day, dose, lag, window): 
             out_dose[n], out_carried[n] = value, count == 0
             n += 1
     return out_stay[:n], out_start[:n], out_stop[:n], out_dose[:n], out_carried[:n]
+
+
+@njit(cache=True, nogil=True)
+def _known_doses(dose):  # type: ignore[no-untyped-def]
+    """Sum of the known doses, and how many there are."""
+    total, count = 0, 0
+    for value in dose:
+        if value != NOT_KNOWN:
+            total, count = total + value, count + 1
+    return total, count
 
 
 @njit(cache=True, nogil=True)

@@ -15,13 +15,15 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from oatmill.episodes.log import Ints, pack
+from oatmill.episodes._kernels import count_site_days
+from oatmill.episodes.log import Ints, pack, stream
 from oatmill.study import Definitions
 
 MissingLog: TypeAlias = Literal["skip", "dose_free", "covered"]
 
 MIN_CLIENTS_BEFORE = 5
 DAYS_BEFORE = 7
+MOST_SITE_DAYS = 50_000_000  # counted in memory; beyond, by DuckDB
 _NO_DAY = np.iinfo(np.int32).max
 
 
@@ -150,7 +152,7 @@ def build_calendar(
     codes = tuple(sites)
     with duckdb.connect() as connection:
         cut = _data_cut(connection, doses, definitions)
-        site, day, n = _site_days(connection, doses, cut)
+        site, day, n = _site_days(connection, doses, cut, len(codes))
         run_site, start, end = _runs(site, day, cut, definitions.closing_weekdays)
         keep = _enough_before(site, day, n, run_site, start)
         run_site, start, end = run_site[keep], start[keep], end[keep]
@@ -180,8 +182,27 @@ def _data_cut(connection: duckdb.DuckDBPyConnection, doses: Path, definitions: D
     return int(row[0]) if row and row[0] is not None else 0
 
 
-def _site_days(connection: duckdb.DuckDBPyConnection, doses: Path, cut: int) -> tuple[Ints, Ints, Ints]:
-    """Each site and day with a row, and its number of rows, sorted."""
+def _site_days(connection: duckdb.DuckDBPyConnection, doses: Path, cut: int, n_sites: int) -> tuple[Ints, Ints, Ints]:
+    """Each site and day with a row, and its number of rows, sorted; rows without a site first."""
+    ((first, last),) = connection.execute(
+        "SELECT min(day), max(day) FROM read_parquet($doses) WHERE day <= $cut", {"doses": str(doses), "cut": cut}
+    ).fetchall()
+    if first is None:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    if (n_sites + 1) * (last - first + 1) > MOST_SITE_DAYS:
+        return _grouped_site_days(connection, doses, cut)
+    count = np.zeros((n_sites + 1, last - first + 1), dtype=np.int32)
+    query = (
+        "SELECT coalesce(site, -1)::INTEGER AS site, day::INTEGER AS day FROM read_parquet($doses) WHERE day <= $cut"
+    )
+    for site, day in stream(query, {"doses": str(doses), "cut": cut}):
+        count_site_days(site, day, first, count)
+    count = np.roll(count, 1, axis=0)
+    site, day = np.nonzero(count)
+    return site - 1, day + first, count[site, day].astype(np.int64)
+
+
+def _grouped_site_days(connection: duckdb.DuckDBPyConnection, doses: Path, cut: int) -> tuple[Ints, Ints, Ints]:
     columns = connection.execute(
         """SELECT coalesce(site, -1) AS site, day, count(*) AS n FROM read_parquet($doses) WHERE day <= $cut
            GROUP BY ALL ORDER BY site, day""",

@@ -10,16 +10,20 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-from numpy.typing import NDArray
 
-from oatmill.episodes._kernels import count_rows, scatter, sort_each
-from oatmill.episodes.log import TYPES, Rows
+from oatmill.episodes import _kernels as kernels
+from oatmill.episodes.log import Rows, batches, stream
 
-# A row without its client as one integer that sorts by day, site and medication: field, bits, added to the value.
-FIELDS = (("day", 17, 0), ("site", 16, 1), ("medication", 4, 1), ("take_home", 11, 0), ("dose_dmg", 16, 1))
-_AT_ONCE = 50  # row groups
-_NULL = {"site": -1, "medication": -1, "take_home": 0, "dose_dmg": -1}
-_COLUMN = {"take_home": "take_home_days"}
+BYTES_OF_A_ROW = 12  # client and packed row
+LEAST_MEMORY = 2**28  # that DuckDB needs to sort on disk
+MOST_PARTS = 1024  # places that are written to at the same time
+# Least value of each column of the packed row, and how many values its bits can hold.
+_ROOM = {
+    "coalesce(site, -1)": (-1, 2**kernels.SITE_BITS),
+    "coalesce(medication, -1)": (-1, 2**kernels.MEDICATION_BITS),
+    "coalesce(take_home_days, 0)": (0, 2**kernels.TAKE_HOME_BITS),
+    "coalesce(dose_dmg, -1)": (-1, 2**kernels.DOSE_BITS),
+}
 
 
 @dataclass(frozen=True)
@@ -33,15 +37,12 @@ class _Extent:
     fits: bool
 
 
-def in_memory(
-    connection: duckdb.DuckDBPyConnection, doses: Path, last_day: int, rows_at_once: int, memory: int
-) -> Iterator[Rows] | None:
-    """Chunks of the log in order, from one integer a row; None where that does not fit into `memory` bytes."""
-    extent = _extent(connection, doses, last_day)
-    clients = extent.last_client - extent.first_client + 1
-    if not extent.fits or 8 * (extent.rows + 3 * clients) > memory:
+def in_memory(doses: Path, last_day: int, rows_at_once: int, memory: int) -> Iterator[Rows] | None:
+    """Chunks of the log in order, from one packed integer a row; None where that does not fit into `memory` bytes."""
+    extent = _extent(doses, last_day)
+    if not extent.fits or BYTES_OF_A_ROW * extent.rows > memory:
         return None
-    return _chunks(connection, doses, last_day, extent, rows_at_once)
+    return _chunks(doses, last_day, extent, rows_at_once)
 
 
 @contextmanager
@@ -49,7 +50,9 @@ def sorted_copy(doses: Path, memory: int) -> Iterator[Path]:
     """The log sorted on disk by DuckDB, for as long as it is needed."""
     with tempfile.TemporaryDirectory(dir=doses.parent, prefix=".sorted-") as folder:
         path = Path(folder) / "doses.parquet"
-        with duckdb.connect(config={"memory_limit": f"{memory // 2**20}MB", "temp_directory": folder}) as connection:
+        with duckdb.connect(
+            config={"memory_limit": f"{max(memory, LEAST_MEMORY) // 2**20}MB", "temp_directory": folder}
+        ) as connection:
             connection.execute(
                 f"""COPY (SELECT * FROM read_parquet($doses) ORDER BY client, day, site, medication)
                     TO '{str(path).replace("'", "''")}' (FORMAT parquet)""",
@@ -58,88 +61,48 @@ def sorted_copy(doses: Path, memory: int) -> Iterator[Path]:
         yield path
 
 
-def _extent(connection: duckdb.DuckDBPyConnection, doses: Path, last_day: int) -> _Extent:
-    sides = ", ".join(f"min({_of(name)}) AS least_{name}, max({_of(name)}) AS most_{name}" for name, _b, _a in FIELDS)
-    found = connection.execute(
-        f"SELECT count(*) AS n, min(client) AS a, max(client) AS b, {sides} FROM read_parquet($doses) WHERE day <= $last_day",
-        {"doses": str(doses), "last_day": last_day},
-    ).fetchnumpy()
-    if not found["n"][0]:
-        return _Extent(0, 0, 0, 0, fits=True)
-    value = {name: int(column[0]) for name, column in found.items()}
-    first_day = value["least_day"]
-    base = {"day": first_day}
-    fits = all(
-        value[f"least_{name}"] - base.get(name, 0) + plus >= 0
-        and value[f"most_{name}"] - base.get(name, 0) + plus < 2**bits
-        for name, bits, plus in FIELDS
+def _extent(doses: Path, last_day: int) -> _Extent:
+    sides = ", ".join(f"min({column}), max({column})" for column in _ROOM)
+    with duckdb.connect() as connection:
+        ((n, first, last, first_day, latest, *bounds),) = connection.execute(
+            f"""SELECT count(*), min(client), max(client), min(day), max(day), {sides}
+                FROM read_parquet($doses) WHERE day <= $last_day""",
+            {"doses": str(doses), "last_day": last_day},
+        ).fetchall()
+    fits = latest - first_day < 2**kernels.DAY_BITS and all(
+        low >= least and high - least < room
+        for low, high, (least, room) in zip(bounds[::2], bounds[1::2], _ROOM.values(), strict=True)
     )
-    return _Extent(value["n"], value["a"], value["b"], first_day, fits)
+    return _Extent(n, first, last, first_day, fits)
 
 
-def _of(name: str) -> str:
-    column = _COLUMN.get(name, name)
-    return f"coalesce({column}, {_NULL[name]})" if name in _NULL else column
-
-
-def _key_sql(first_day: int) -> str:
-    """The packed row in SQL."""
-    parts, shift = [], 64
-    for name, bits, plus in FIELDS:
-        shift -= bits
-        plus_sql = -first_day if name == "day" else plus
-        parts.append(f"(({_of(name)}) + {plus_sql})::UBIGINT << {shift}")
-    return " | ".join(f"({part})" for part in parts)
-
-
-def _chunks(
-    connection: duckdb.DuckDBPyConnection, doses: Path, last_day: int, extent: _Extent, rows_at_once: int
-) -> Iterator[Rows]:
-    n_clients = extent.last_client - extent.first_client + 1
-    count = np.zeros(n_clients + 1, dtype=np.int64)
-    for client, _key in _pieces(connection, doses, last_day, "0::UTINYINT"):
-        count_rows(client, extent.first_client - 1, count)
+def _chunks(doses: Path, last_day: int, extent: _Extent, rows_at_once: int) -> Iterator[Rows]:
+    """Rows are dealt into parts of some clients each; a part is brought into order when it is due."""
+    base, n_clients = extent.first_client, extent.last_client - extent.first_client + 1
+    most = min(MOST_PARTS, -(-extent.rows // rows_at_once))
+    bits = max(0, (n_clients - 1).bit_length() - (most.bit_length() - 1))
+    n_parts = ((n_clients - 1) >> bits) + 1
+    count = np.zeros(n_parts + 1, dtype=np.int64)
+    for (client,) in stream(
+        "SELECT client::INTEGER AS client FROM read_parquet($doses) WHERE day <= $last_day",
+        {"doses": str(doses), "last_day": last_day},
+    ):
+        kernels.count_parts(client, base, bits, count[1:])
     first = np.cumsum(count)
-    keys, place = np.empty(extent.rows, dtype=np.uint64), first[:-1].copy()
-    for client, key in _pieces(connection, doses, last_day, _key_sql(extent.first_day)):
-        scatter(client, key, extent.first_client, place, keys)
-    begin = 0
-    while begin < n_clients:
-        end = max(begin + 1, int(np.searchsorted(first, first[begin] + rows_at_once, side="right")) - 1)
-        part = first[begin : end + 1]
-        here = keys[part[0] : part[-1]]
-        sort_each(part - part[0], here)
-        yield _unpacked(np.repeat(np.arange(begin, end) + extent.first_client, np.diff(part)), here, extent.first_day)
-        begin = end
-
-
-def _unpacked(client: NDArray[np.int64], keys: NDArray[np.uint64], first_day: int) -> Rows:
-    values, shift = {"client": client.astype(TYPES["client"])}, 64
-    for name, bits, plus in FIELDS:
-        shift -= bits
-        field = ((keys >> np.uint64(shift)) & np.uint64(2**bits - 1)).astype(np.int64)
-        values[name] = (field + (first_day if name == "day" else -plus)).astype(TYPES[name])
-    return Rows(**values)
-
-
-def _pieces(
-    connection: duckdb.DuckDBPyConnection, doses: Path, last_day: int, key: str
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Client and key of every row, some row groups at a time, in the order of the file."""
-    sizes = connection.execute(
-        """SELECT any_value(row_group_num_rows) AS n FROM parquet_metadata($doses)
-           GROUP BY file_name, row_group_id ORDER BY file_name, row_group_id""",
-        {"doses": str(doses)},
-    ).fetchnumpy()["n"]
-    ends = np.cumsum(np.asarray(sizes, dtype=np.int64))
-    begin = 0
-    for end in [*ends[_AT_ONCE - 1 :: _AT_ONCE], *ends[-1:]]:
-        if end <= begin:
-            continue
-        found = connection.execute(
-            f"""SELECT client::INTEGER AS client, {key} AS packed FROM read_parquet($doses, file_row_number = true)
-                WHERE file_row_number >= $begin AND file_row_number < $end AND day <= $last_day""",
-            {"doses": str(doses), "begin": int(begin), "end": int(end), "last_day": last_day},
-        ).fetchnumpy()
-        yield np.asarray(found["client"]), np.asarray(found["packed"])
-        begin = int(end)
+    clients, keys = np.empty(extent.rows, dtype=np.int32), np.empty(extent.rows, dtype=np.uint64)
+    place = first[:-1].copy()
+    for rows in batches(doses, last_day):
+        kernels.partition(
+            (rows.client, rows.day, rows.dose_dmg, rows.site, rows.medication, rows.take_home),
+            base,
+            extent.first_day,
+            bits,
+            place,
+            clients,
+            keys,
+        )
+    for part in range(n_parts):
+        here = slice(first[part], first[part + 1])
+        client, key = kernels.order_part(clients[here], keys[here], base + (part << bits), 1 << bits)
+        if len(client):
+            yield Rows(client, *kernels.unpack(key, extent.first_day))

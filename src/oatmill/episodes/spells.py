@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 
 from oatmill.episodes import _kernels as kernels
 from oatmill.episodes.calendar import SiteCalendar
-from oatmill.episodes.log import MEMORY, ROWS_AT_ONCE, Flags, Ints, Rows, read_rows
+from oatmill.episodes.log import MEMORY, ROWS_AT_ONCE, Flags, Ints, Rows, map_rows
 from oatmill.schema import MEDICATIONS
 from oatmill.study import Definitions
 
@@ -20,17 +19,7 @@ COLUMNS = (
     "dosed_days", "missing_log_days", "dose_sum_dmg", "dose_days", "first_dose_dmg", "last_dose_dmg", "max_dose_dmg",
     "final",
 )  # fmt: skip
-_OF_KERNEL = {
-    "start_day": kernels.START,
-    "end_day": kernels.END,
-    "dosed_days": kernels.DOSED,
-    "missing_log_days": kernels.MISSING,
-    "dose_sum_dmg": kernels.DOSE_SUM,
-    "dose_days": kernels.DOSE_DAYS,
-    "first_dose_dmg": kernels.FIRST_DOSE,
-    "last_dose_dmg": kernels.LAST_DOSE,
-    "max_dose_dmg": kernels.MAX_DOSE,
-}
+MISSING_LOG = {"skip": kernels.SKIP, "dose_free": kernels.DOSE_FREE, "covered": kernels.COVERED}
 
 
 def build_spells(
@@ -60,13 +49,11 @@ def build_spells(
         - `final`: no episode of the client (at the site) follows
     """
     ends = deaths_and_prisons(exits)
-    parts = [
-        _spells_of(rows, definitions, calendar, ends)
-        for rows in read_rows(doses, calendar.data_cut, rows_at_once, memory)
-    ]
-    if not parts:
-        return pd.DataFrame({name: np.zeros(0, bool if name == "final" else np.int64) for name in COLUMNS})
-    return pd.concat(parts, ignore_index=True)
+    parts = map_rows(
+        lambda rows: _spells_of(rows, definitions, calendar, ends), doses, calendar.data_cut, rows_at_once, memory
+    )
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS} if parts else {}
+    return pd.DataFrame(columns, columns=list(COLUMNS))
 
 
 def deaths_and_prisons(exits: pd.DataFrame | None) -> tuple[Ints, Ints]:
@@ -87,52 +74,62 @@ def first_of_groups(*columns: Ints) -> Ints:
     return np.append(np.flatnonzero(new), len(new))
 
 
-def _spells_of(rows: Rows, definitions: Definitions, calendar: SiteCalendar, ends: tuple[Ints, Ints]) -> pd.DataFrame:
+def _spells_of(
+    rows: Rows, definitions: Definitions, calendar: SiteCalendar, ends: tuple[Ints, Ints]
+) -> dict[str, np.ndarray]:
     programme = definitions.view == "programme"
     if programme:
         rows = rows.take(np.lexsort((rows.medication, rows.day, rows.site, rows.client)))
     first = first_of_groups(rows.client, rows.site) if programme else first_of_groups(rows.client)
     cut = calendar.cut_day[rows.site[first[1:] - 1]]
     columns = (rows.dose_dmg, rows.medication, rows.take_home)
-    wanted = MEDICATIONS.index(definitions.medication)
-    days = kernels.cover(first, cut, rows.client, rows.day, columns, wanted, *ends)
-    place = np.where(rows.site < 0, len(calendar.sites), rows.site)
-    rule = (kernels.SKIP, kernels.DOSE_FREE, kernels.COVERED)[
-        ("skip", "dose_free", "covered").index(calendar.missing_log)
-    ]
-    found = kernels.split(*days, place, cut, calendar.runs_of_sites, rule, definitions.gap_days)
-    frame = _frame(found, rows, first)
+    wanted, missing_log = MEDICATIONS.index(definitions.medication), MISSING_LOG[calendar.missing_log]
+    first_day, row, day, dose = kernels.cover(first, cut, rows.client, rows.day, columns, wanted, *ends)
+    begin, group, end, missing = kernels.split(
+        first_day, row, day, rows.site, cut, calendar.runs_of_sites, missing_log, definitions.gap_days
+    )
+    last = begin[1:] - 1
+    total, known, highest = kernels.sum_doses(begin, dose)
+    spells = _of_rows(rows, first, group, row[last]) | {
+        "start_day": day[begin[:-1]],
+        "end_day": end.astype(np.int32),
+        "dosed_days": np.diff(begin).astype(np.int32),
+        "missing_log_days": missing.astype(np.int32),
+        "dose_sum_dmg": total,
+        "dose_days": known,
+        "first_dose_dmg": dose[begin[:-1]],
+        "last_dose_dmg": dose[last],
+        "max_dose_dmg": highest,
+        "final": np.append(np.diff(group) != 0, True),
+    }
     if not programme:
-        return frame
-    frame = frame[~guest_visits(frame, definitions.gap_days)]
-    return frame.iloc[np.lexsort((frame["site"], frame["start_day"], frame["client"]))].reset_index(drop=True)
+        return spells
+    stays = np.flatnonzero(~guest_visits(spells, definitions.gap_days))
+    order = np.lexsort((spells["site"][stays], spells["start_day"][stays], spells["client"][stays]))
+    return {name: values[stays[order]] for name, values in spells.items()}
 
 
-def _frame(found: Ints, rows: Rows, first: Ints) -> pd.DataFrame:
-    group, last_row = found[:, kernels.GROUP], found[:, kernels.LAST_ROW]
+def _of_rows(rows: Rows, first: Ints, group: Ints, last_row: Ints) -> dict[str, np.ndarray]:
+    """Who, where and what: from each episode's first and last row."""
     begins = np.append(True, np.diff(group) != 0)
     first_row = np.where(begins, first[group], np.append(0, last_row[:-1] + 1))
-    values = {
+    return {
         "client": rows.client[first_row],
         "site": rows.site[first_row],
         "last_site": rows.site[last_row],
         "home_site": rows.site[first[group + 1] - 1],
-        "medication": rows.medication[first_row],
+        "medication": rows.medication[first_row].astype(np.int32),
         "n_sites": kernels.distinct(first_row, last_row, rows.site, int(rows.site.max()) + 2),
         "n_medications": kernels.distinct(first_row, last_row, rows.medication, int(rows.medication.max()) + 2),
-        **{name: found[:, column] for name, column in _OF_KERNEL.items()},
     }
-    kinds = {"dose_sum_dmg": np.int64}
-    whole = {name: values[name].astype(kinds.get(name, np.int32)) for name in COLUMNS if name != "final"}
-    return pd.DataFrame(whole | {"final": found[:, kernels.FINAL] == 1})
 
 
-def guest_visits(spells: pd.DataFrame, gap_days: int) -> Flags:
+def guest_visits(spells: dict[str, np.ndarray], gap_days: int) -> Flags:
     """Programme view: episodes that are guest doses, not a stay.
 
     Fewer than `gap_days` days at a site, strictly inside an episode of the same client at another site.
     """
-    client, site, start, end = (spells[name].to_numpy() for name in ("client", "site", "start_day", "end_day"))
+    client, site, start, end = (spells[name] for name in ("client", "site", "start_day", "end_day"))
     guest = np.zeros(len(spells), dtype=bool)
     short = np.flatnonzero(end - start + 1 < gap_days)
     begin = np.searchsorted(client, client[short], side="left")
