@@ -100,9 +100,7 @@ def build_intervals(
     with tempfile.TemporaryDirectory(dir=to.parent, prefix=".intervals-") as folder:
 
         def write_intervals(rows: Rows) -> list[Path]:
-            followed = _followed(stays, rows)
-            days = _covered(rows, wanted, ends) if len(followed) else None
-            parts = []
+            followed, days, parts = _followed(stays, rows), _covered(rows, wanted, ends), []
             for number, piece in enumerate(_pieces(followed, days_at_once)):
                 name = f"{rows.client[0]:012}-{number:06}.parquet"
                 parts.append(_write(_exposure(piece, days, lag, window_days), Path(folder) / name))

@@ -201,7 +201,7 @@ def _frame(
             "medication": np.array([*MEDICATIONS, None], dtype=object)[spells["medication"]],
             "n_medications": spells["n_medications"],
             "open": is_open,
-            "closed_by": np.where(is_open, None, f"gap{gap_days}"),
+            "closed_by": np.array([f"gap{gap_days}", None], dtype=object)[is_open.astype(int)],
             "exit_reason": np.array([*EXIT_REASONS, None], dtype=object)[links.reason],
             "exit_day": pd.arrays.IntegerArray(links.day.astype(np.int32), ~links.dated),
             "moved": moved,

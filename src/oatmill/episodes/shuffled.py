@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from oatmill.episodes import _kernels as kernels
+from oatmill.episodes import _ordering as kernels
 from oatmill.episodes.log import Rows, batches, stream
 
 BYTES_OF_A_ROW = 12  # client and packed row

@@ -130,7 +130,7 @@ def guest_visits(spells: dict[str, np.ndarray], gap_days: int) -> Flags:
     Fewer than `gap_days` days at a site, strictly inside an episode of the same client at another site.
     """
     client, site, start, end = (spells[name] for name in ("client", "site", "start_day", "end_day"))
-    guest = np.zeros(len(spells), dtype=bool)
+    guest = np.zeros(len(client), dtype=bool)
     short = np.flatnonzero(end - start + 1 < gap_days)
     begin = np.searchsorted(client, client[short], side="left")
     stop = np.searchsorted(client, client[short], side="right")
