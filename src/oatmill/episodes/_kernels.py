@@ -1,4 +1,4 @@
-"""The sweeps over the dosing log that are compiled. Without numba the same functions run as plain Python, slowly.
+"""The compiled sweeps over the dosing log.
 
 Rows come sorted by group (a client, or a client at one site), then by day, site and medication; `first` holds the
 first row of each group and one past the last.
@@ -6,25 +6,16 @@ first row of each group and one past the last.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
-try:
-    from numba import njit as njit
-except ImportError:  # no wheel on this platform
-
-    def njit(**_options: Any) -> Callable[[Any], Any]:  # type: ignore[no-redef]
-        return lambda function: function
-
+from oatmill.episodes._compiled import compiled
 
 NOT_KNOWN = -1
 NEVER = 2**31 - 1
 SKIP, DOSE_FREE, COVERED = range(3)  # how days of missing log count
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def in_order(client, day, site, medication):  # type: ignore[no-untyped-def]
     """Whether rows are sorted by client, day, site and medication."""
     for i in range(1, client.size):
@@ -42,7 +33,7 @@ def in_order(client, day, site, medication):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _until(today, take_home, limits):  # type: ignore[no-untyped-def]
     """The last day covered by a row of `today`: its supply, up to C and to the next recorded death or imprisonment."""
     cut, ends_day, end, end_stop = limits
@@ -53,7 +44,7 @@ def _until(today, take_home, limits):  # type: ignore[no-untyped-def]
     return until
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _dose_on(x, today, rows, columns, wanted, limits):  # type: ignore[no-untyped-def]
     """The dose on day `x` from the rows of `today` that cover it."""
     dose, medication, take_home = columns
@@ -64,7 +55,7 @@ def _dose_on(x, today, rows, columns, wanted, limits):  # type: ignore[no-untype
     return total if some and known else NOT_KNOWN
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _supply(ring, today, rows, columns, wanted, limits):  # type: ignore[no-untyped-def]
     """Write the doses of the days that the rows of `today` cover; returns the last of them."""
     until = today
@@ -75,7 +66,7 @@ def _supply(ring, today, rows, columns, wanted, limits):  # type: ignore[no-unty
     return until
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _records_of(who, ends_client, end):  # type: ignore[no-untyped-def]
     """First and last place of a client's records, sought from `end` on."""
     while end < ends_client.size and ends_client[end] < who:
@@ -86,7 +77,7 @@ def _records_of(who, ends_client, end):  # type: ignore[no-untyped-def]
     return end, stop
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def cover(first, cut, client, day, columns, wanted, ends_client, ends_day):  # type: ignore[no-untyped-def]
     """Covered days of each group: one value per day, sorted.
 
@@ -135,13 +126,13 @@ def cover(first, cut, client, day, columns, wanted, ends_client, ends_day):  # t
     return first_day, out_row[:n], out_day[:n], out_dose[:n]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _place(site, log):  # type: ignore[no-untyped-def]
     """A site's place in the calendar; rows without a site have the last one."""
     return site if site >= 0 else log[0].size - 2
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def missing_between(log, site, begin, last):  # type: ignore[no-untyped-def]
     """Missing-log days of a site among `begin` .. `last`."""
     first_run, run_start, run_end = log
@@ -153,7 +144,7 @@ def missing_between(log, site, begin, last):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def carried_through(log, site, last, before, gap_days):  # type: ignore[no-untyped-def]
     """`last` moved over the runs of missing log that begin before the gap is reached (bound "covered" only)."""
     first_run, run_start, run_end = log
@@ -167,7 +158,7 @@ def carried_through(log, site, last, before, gap_days):  # type: ignore[no-untyp
     return last
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _most_episodes(first_day, day, gap_days):  # type: ignore[no-untyped-def]
     most = first_day.size - 1
     for i in range(1, day.size):
@@ -175,7 +166,7 @@ def _most_episodes(first_day, day, gap_days):  # type: ignore[no-untyped-def]
     return most
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def split(first_day, row, day, site, cut, log, missing_log, gap_days):  # type: ignore[no-untyped-def]
     """Episodes by the gap rule, in the order of the groups.
 
@@ -227,7 +218,7 @@ def split(first_day, row, day, site, cut, log, missing_log, gap_days):  # type: 
     return begin[: n + 1], group_of[:n], end[:n], missing[:n]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def sum_doses(begin, dose):  # type: ignore[no-untyped-def]
     """Sum of the known doses of each episode, number of days with one, and the highest (-1 = none)."""
     total, known = np.zeros(begin.size - 1, np.int64), np.zeros(begin.size - 1, np.int32)
@@ -241,7 +232,7 @@ def sum_doses(begin, dose):  # type: ignore[no-untyped-def]
     return total, known, highest
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def distinct(first_row, last_row, code, size):  # type: ignore[no-untyped-def]
     """Distinct codes (-1 .. size - 2) among the rows of each episode."""
     seen = np.full(size, -1, dtype=np.int64)
@@ -256,14 +247,14 @@ def distinct(first_row, last_row, code, size):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def count_site_days(site, day, first_day, count):  # type: ignore[no-untyped-def]
     """Add the rows of each site (the last line: not known) and day to `count`."""
     for i in range(site.size):
         count[site[i], day[i] - first_day] += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def exposure(group, start_day, time, entry, first_day, day, dose, lag, window):  # type: ignore[no-untyped-def]
     """Runs of days at risk with the same mean dose over `window` days that end `lag` days before.
 
@@ -307,7 +298,7 @@ def exposure(group, start_day, time, entry, first_day, day, dose, lag, window): 
     return out_stay[:n], out_start[:n], out_stop[:n], out_dose[:n], out_carried[:n]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _known_doses(dose):  # type: ignore[no-untyped-def]
     """Sum of the known doses, and how many there are."""
     total, count = 0, 0
@@ -317,7 +308,7 @@ def _known_doses(dose):  # type: ignore[no-untyped-def]
     return total, count
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _by_day(group, start_day, time, first_day, day, dose):  # type: ignore[no-untyped-def]
     """The dose on each day (1 .. time) of a stay, -1 where it is not known or the day is not covered."""
     known = np.full(time + 1, NOT_KNOWN, dtype=np.int32)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from oatmill.episodes._kernels import njit
+from oatmill.episodes._compiled import compiled
 
 # A row without its client packed into one integer that sorts by day, site and medication.
 DAY_BITS, SITE_BITS, MEDICATION_BITS, TAKE_HOME_BITS, DOSE_BITS = 17, 16, 4, 11, 16
 DAY_SHIFT, SITE_SHIFT, MEDICATION_SHIFT, TAKE_HOME_SHIFT = 47, 31, 27, 16
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def count_parts(client, first_client, part_bits, count):  # type: ignore[no-untyped-def]
     """Add the rows of each part, 2^`part_bits` clients wide, to `count`."""
     for i in range(client.size):
         count[(client[i] - first_client) >> part_bits] += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def partition(rows, first_client, first_day, part_bits, place, clients, keys):  # type: ignore[no-untyped-def]
     """Put each row, packed, at the next free place of its part."""
     client, day, dose, site, medication, take_home = rows
@@ -32,7 +32,7 @@ def partition(rows, first_client, first_day, part_bits, place, clients, keys):  
         place[part] += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def unpack(keys, first_day):  # type: ignore[no-untyped-def]
     """Day, dose, site, medication and take-home days of packed rows."""
     day, dose, site = np.empty(keys.size, np.int32), np.empty(keys.size, np.int32), np.empty(keys.size, np.int32)
@@ -47,7 +47,7 @@ def unpack(keys, first_day):  # type: ignore[no-untyped-def]
     return day, dose, site, medication, take_home
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def order_part(client, key, first_client, width):  # type: ignore[no-untyped-def]
     """Client and packed rows of one part, sorted: by client, then scattered by day, their high bits."""
     first = np.zeros(width + 1, dtype=np.int64)
@@ -67,7 +67,7 @@ def order_part(client, key, first_client, width):  # type: ignore[no-untyped-def
     return sorted_client, sorted_keys
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _scatter_by_day(key, out):  # type: ignore[no-untyped-def]
     if key.size == 0:
         return
