@@ -11,10 +11,10 @@ import each other. The architecture test reads the order here.
     source          where one table is and how it is read
     study           the study file -> a frozen Study
     store           stations on disk, fingerprints, keys
+    published       figures copied from papers, read exactly as they stand there
     synthetic       a programme of invented clients whose truth is known
     intake          a file -> a validated table and quarantined rows
     proposal        files nobody has described yet -> a study file to edit
-    published       figures copied from papers, read exactly as they stand there
     episodes        dosing log -> treatment episodes by the gap rule
     intervals       doses and episodes -> runs of equal exposure, (start, stop]
     cohort          episodes -> analysis table; require_* drops rows and says why, add_* adds columns

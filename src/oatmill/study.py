@@ -112,7 +112,7 @@ class Generate(Frozen):
     """A study whose files are made by the synthetic generator instead of being supplied."""
 
     clients: int = Field(3000, ge=50)
-    sites: int = Field(12, ge=1, le=200)
+    sites: int = Field(12, ge=1, le=2000)
     years: int = Field(4, ge=1, le=30)
     start: dt.date = dt.date(2016, 1, 1)
 

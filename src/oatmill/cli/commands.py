@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from oatmill.study import Study
 
 say = Console().say
+
+NATIONAL_FROM = 50_000  # clients
 
 
 def report(words: argparse.Namespace) -> int:
@@ -71,16 +73,19 @@ def check(words: argparse.Namespace) -> int:
 
 def synth(words: argparse.Namespace) -> int:
     from oatmill.study import Generate
-    from oatmill.synthetic import write_programme
+    from oatmill.synthetic import write_national, write_programme
+    from oatmill.synthetic.national import CLIENTS, SITES
 
     target = words.folder / "study.yaml"
     if target.exists():
         raise UsageError(_("There is already a study file in {folder}.", folder=str(words.folder)))
-    plan = Generate(clients=words.clients, sites=words.sites, years=words.years)
-    write_programme(words.folder, plan, words.seed)
-    tables = [
-        name for name in ("clients", "doses", "exits", "tests", "sites") if (words.folder / f"{name}.csv").is_file()
-    ]
+    national = words.shape == "national" or (words.shape is None and words.clients >= NATIONAL_FROM)
+    sites = words.sites or (max(1, round(SITES * words.clients / CLIENTS)) if national else 12)
+    plan = Generate(clients=words.clients, sites=sites, years=words.years)
+    (write_national if national else write_programme)(words.folder, plan, words.seed)
+    kind = "parquet" if national else "csv"
+    names = ("clients", "doses", "exits", "tests", "sites")
+    tables = {name: f"{name}.{kind}" for name in names if (words.folder / f"{name}.{kind}").is_file()}
     write_atomically(target, _synthetic_study(tables, words.seed))
     say(_("Written: {path}", path=str(target)))
     say(_("Next: oatmill report {folder}", folder=str(words.folder)))
@@ -179,8 +184,8 @@ def align(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
 
 
-def _synthetic_study(tables: Sequence[str], seed: int) -> str:
-    sources = "\n".join(f"  {name}: {{file: {name}.csv, synthetic: true}}" for name in tables)
+def _synthetic_study(tables: Mapping[str, str], seed: int) -> str:
+    sources = "\n".join(f"  {name}: {{file: {file}, synthetic: true}}" for name, file in tables.items())
     return (
         "# Invented clients; truth.json holds what is true of them.\n"
         "oatmill: 1\nid: synthetic\ntitle: A synthetic programme\n"

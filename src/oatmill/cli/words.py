@@ -128,8 +128,13 @@ def _add_synth(kinds: Any) -> None:
     parser = _command(kinds, "synth", commands.synth, "Write a study of invented clients, whose truth is known.")
     parser.add_argument("folder", type=Path, help="a folder without a study.yaml")
     parser.add_argument("--clients", type=int, default=3000, metavar="N", help="default: 3000")
-    parser.add_argument("--sites", type=int, default=12, metavar="N", help="default: 12")
-    parser.add_argument("--years", type=int, default=4, metavar="N", help="default: 4")
+    parser.add_argument("--sites", type=int, metavar="N", help="default: 12; of a nation, as published for its clients")
+    parser.add_argument("--years", type=int, default=4, metavar="N", help="default: 4; a nation has those of Li 2013")
+    parser.add_argument(
+        "--shape",
+        choices=("programme", "national"),
+        help="national: like China's from 2004 to 2011, as Parquet (default from 50,000 clients on)",
+    )
     parser.add_argument("--seed", type=int, default=20240101, metavar="N", help="the same seed gives the same files")
 
 

@@ -1,7 +1,7 @@
 """An invented programme whose truth is known: the files of a study, made from a seed.
 
-Reading order: `model` (what is true), `people`, `course` (day by day), `tables` (what a programme hands over),
-`truth`. Two calls with the same settings write the same bytes.
+Reading order: `model` (what is true), `people`, `course` (day by day), `dips`, `tables` (what a programme hands
+over), `truth`; `national` makes a programme the size of a nation. Two calls with the same settings write the same bytes.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import duckdb
 import numpy as np
 
 from oatmill.synthetic import model, tables, truth
-from oatmill.synthetic.course import Clinic, Course, Rules
-from oatmill.synthetic.people import BURN_IN, People, Sites, day_number, draw_candidates, draw_sites, later
+from oatmill.synthetic.course import Clinic, Rules
+from oatmill.synthetic.national import write_national
+from oatmill.synthetic.people import BURN_IN, day_number, draw_candidates, draw_sites, later
 
 if TYPE_CHECKING:
     from oatmill.study import Generate
 
-__all__ = ["write_programme"]
+__all__ = ["write_national", "write_programme"]
 
 
 def write_programme(folder: Path, generate: Generate, seed: int) -> None:
@@ -54,52 +55,15 @@ def write_programme(folder: Path, generate: Generate, seed: int) -> None:
     course = Clinic(people, sites, rules, rng).run(first - BURN_IN, last)
     number = tables.choose_clients(course, generate.clients, len(people), first, rng)
     window = tables.Window(first, last, number)
-    _write_tables(folder, course, people, sites, window, rng)
+    with duckdb.connect() as con:
+        con.register("doses", tables.doses_frame(course, sites, window, rng))
+        tables.write(con, folder, "doses", tables.doses_columns(sites, window), "doses", "day, site, client, copy")
+    tables.write_tables(folder, course, people, sites, window, tables.first_doses(course, len(people)), rng)
     starters = (number > 0) & (people.entry >= first)
     arrivals = np.bincount(people.site[starters], minlength=generate.sites)
-    retention = truth.true_retention(sites, arrivals, rng)
+    retention = truth.true_retention(truth.draw_starters(sites, arrivals, rng), sites, rng)
     text = json.dumps(truth.describe(generate, seed, retention), indent=2) + "\n"
     (folder / "truth.json").write_text(text, encoding="utf-8", newline="\n")
-
-
-def _write_tables(
-    folder: Path, course: Course, people: People, sites: Sites, window: tables.Window, rng: np.random.Generator
-) -> None:
-    doses = tables.doses_frame(course, sites, window, rng)
-    clients = tables.clients_frame(course, people, sites, window, rng)
-    exits = tables.exits_frame(course, sites, window, rng)
-    tests = tables.tests_frame(course, window)
-    width = max(6, len(str(window.number.max())))
-    client = f"'K' || lpad(client::VARCHAR, {width}, '0')"
-    day, site = "DATE '1970-01-01' + day::INTEGER", f"list_extract({sites.code!r}, site + 1)"
-    with duckdb.connect() as con:
-        con.execute("SET preserve_insertion_order = true")
-        log = {"client_id": client, "date": day, "dose_mg": "dose_mg::DECIMAL(6, 1)", "medication": "'methadone'"}
-        log |= {"site_id": site, "take_home_days": "take_home_days"}
-        con.register("doses", doses)
-        tables.write(con, folder, "doses", log, "doses", "day, site, client, copy")
-        con.register("clients", clients)
-        told = {name: f'"{name}"' for name in clients.columns if name not in ("client", "enrolled")}
-        told["enrolled"] = "DATE '1970-01-01' + enrolled::INTEGER"
-        tables.write(con, folder, "clients", {"client_id": client, **told}, "clients", "client")
-        con.register("exits", exits)
-        ends = {"client_id": client, "date": day, "reason": "reason", "destination_site": "destination_site"}
-        tables.write(con, folder, "exits", ends, "exits", "day, client, reason")
-        con.register("tests", tests)
-        result = "CASE positive WHEN 1 THEN 'positive' ELSE 'negative' END"
-        drug = {"client_id": client, "date": day, "test": "'opioids in urine'", "result": result, "site_id": site}
-        tables.write(con, folder, "tests", drug, "tests", "day, site, client")
-        _write_sites(con, folder, sites)
-
-
-def _write_sites(con: duckdb.DuckDBPyConnection, folder: Path, sites: Sites) -> None:
-    columns = {
-        "site_id": f"list_extract({sites.code!r}, k)",
-        "name": f"'Site ' || list_extract({sites.code!r}, k)",
-        "area": "list_extract(['North', 'Centre', 'South'], 1 + k % 3)",
-        "opened": f"DATE '1970-01-01' + list_extract({sites.opened.tolist()}, k)::INTEGER",
-    }
-    tables.write(con, folder, "sites", columns, f"range(1, {len(sites.code) + 1}) r(k)", "k")
 
 
 def _holidays(generate: Generate) -> frozenset[int]:

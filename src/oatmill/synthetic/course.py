@@ -47,6 +47,8 @@ class Rules:
     returns_from: int = 0  # nobody who leaves before this day comes back
     take_home_from: int = int(NEVER)
     move_out: float = model.MOVE_OUT
+    hazard: float = 1.0  # of leaving, times the baseline
+    anywhere: bool = False  # who comes back elsewhere may come to any open site, not to the old ones only
     returns: bool = True
     holidays: frozenset[int] = frozenset()
 
@@ -88,9 +90,9 @@ class Clinic:
         self.inside[who], self.start[who], self.last[who] = True, day, day
         again = self.spell[who] > 0
         self.spell[who] += 1
-        old = np.flatnonzero(self.sites.old)
+        others = np.flatnonzero(self.sites.opened <= day if self.rules.anywhere else self.sites.old)
         elsewhere = again & (self.rng.random(n) < 0.1)
-        self.site[who] = np.where(elsewhere, self.rng.choice(old, n), self.people.site[who])
+        self.site[who] = np.where(elsewhere, self.rng.choice(others, n), self.people.site[who])
         self.first_site[who] = self.site[who]
         self.target[who] = np.maximum(self.target[who], model.LOWEST)
         self.dose[who] = np.minimum(self.rng.choice(model.FIRST_DOSES, n), self.target[who])
@@ -178,7 +180,7 @@ class Clinic:
             model.DOSE_EFFECT_PER_10_MG * (self.exposure[idx] - model.REFERENCE_MG) / 10,
             0.0,
         )
-        hazard = model.baseline(d) * self.sites.frailty[self.first_site[idx]] * np.exp(log_hazard)
+        hazard = rules.hazard * model.baseline(d) * self.sites.frailty[self.first_site[idx]] * np.exp(log_hazard)
         self.hazard[idx] += np.where(covered, hazard, 0.0)
         free = covered & (self.supply[idx] == 0)
         tapering = self.taper[idx] > 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,6 +47,11 @@ class People:
 
     def __len__(self) -> int:
         return len(self.entry)
+
+    def at_once(self, some: Ints) -> People:
+        """Some of them, all coming on day 0."""
+        part = People(*(getattr(self, name)[some] for name in self.__dataclass_fields__))
+        return replace(part, entry=np.zeros(len(some), dtype=np.int64))
 
 
 def day_number(date: dt.date) -> int:
@@ -101,13 +106,15 @@ def draw_candidates(generate: Generate, sites: Sites, rng: np.random.Generator) 
     return draw_people(entry, site, sites, rng)
 
 
-def draw_people(entry: Ints, site: Ints, sites: Sites, rng: np.random.Generator) -> People:
-    """Clients with these first days and sites."""
+def draw_people(
+    entry: Ints, site: Ints, sites: Sites, rng: np.random.Generator, more_mg: Floats | float = 0.0
+) -> People:
+    """Clients with these first days and sites; `more_mg`: above the sites' own mean dose."""
     n = len(entry)
     female = (rng.random(n) < 0.22).astype(np.int64)
     age = np.clip(np.floor(18 + rng.gamma(5.0, 3.6, n)), 18, 72).astype(np.int64)
     injecting = (rng.random(n) < 0.62).astype(np.int64)
-    wanted = rng.normal(sites.mean_dose[site] + model.INJECTING_MORE * (injecting - 0.62), model.CLIENT_SD)
+    wanted = rng.normal(sites.mean_dose[site] + model.INJECTING_MORE * (injecting - 0.62), model.CLIENT_SD) + more_mg
     heap = np.where(rng.random(n) < 0.6, 10.0, 5.0)
     target = np.clip(np.round(wanted / heap) * heap, model.LOWEST, model.HIGHEST)
     effects = model.EFFECTS

@@ -12,6 +12,7 @@ import pandas as pd
 from oatmill.schema import TABLES
 from oatmill.synthetic import model
 from oatmill.synthetic.course import CAUSES, Course, stack
+from oatmill.synthetic.dips import Dips
 from oatmill.synthetic.model import Bools, Ints
 from oatmill.synthetic.people import People, Sites, draw_background
 
@@ -39,8 +40,10 @@ def choose_clients(course: Course, n: int, candidates: int, first: int, rng: np.
 def doses_frame(course: Course, sites: Sites, window: Window, rng: np.random.Generator) -> pd.DataFrame:
     """One row per visit, with doses that fall before some dropouts, a lost week at one site, and a few copies."""
     client, day, dose, take_home, site, spell = stack(course.rows, 6)
-    dose = _with_dips(course, client, day, dose, spell, rng)
-    keep = (window.number[client] > 0) & (day >= window.first) & ~_lost_week(day, site, sites, window)
+    dips = Dips(len(window.number))
+    dips.add(stack(course.spells, 6), rng)
+    dose = dips.lowered(client, day, dose, spell)
+    keep = (window.number[client] > 0) & (day >= window.first) & ~lost_week(day, site, sites, window)
     frame = pd.DataFrame(
         {"client": window.number[client], "day": day, "dose_mg": dose, "take_home_days": take_home, "site": site}
     )[keep]
@@ -50,14 +53,19 @@ def doses_frame(course: Course, sites: Sites, window: Window, rng: np.random.Gen
     return pd.concat([frame.assign(copy=0), copies.assign(copy=1)], ignore_index=True).astype("int32")
 
 
+def first_doses(course: Course, clients: int) -> Ints:
+    """The day of each client's first dose, of the log or before it."""
+    client, day = stack(course.rows, 6)[:2]
+    first = np.full(clients, np.iinfo(np.int64).max)
+    np.minimum.at(first, client, day)
+    return first
+
+
 def clients_frame(
-    course: Course, people: People, sites: Sites, window: Window, rng: np.random.Generator
+    first_dose: Ints, people: People, sites: Sites, window: Window, rng: np.random.Generator
 ) -> pd.DataFrame:
     """One row per client in the log; a few cells missing at random."""
     n = len(people)
-    client, day = stack(course.rows, 6)[:2]
-    first_dose = np.full(n, np.iinfo(np.int64).max)
-    np.minimum.at(first_dose, client, day)
     known = rng.random(n) < np.where(first_dose < window.first, 0.6, 0.9)
     frame = pd.DataFrame(
         {
@@ -102,10 +110,77 @@ def tests_frame(course: Course, window: Window) -> pd.DataFrame:
     return frame[(frame.client > 0) & (frame.day >= window.first)]
 
 
-def write(
-    con: duckdb.DuckDBPyConnection, folder: Path, table: str, columns: dict[str, str], source: str, order: str
+def write_tables(
+    folder: Path,
+    course: Course,
+    people: People,
+    sites: Sites,
+    window: Window,
+    first_dose: Ints,
+    rng: np.random.Generator,
+    kind: str = "csv",
 ) -> None:
-    """Write one CSV file; `columns` gives each schema column in SQL.
+    """Write clients, exits, tests and sites."""
+    client = _client(window)
+    day, site = "DATE '1970-01-01' + day::INTEGER", _site_of(sites)
+    clients = clients_frame(first_dose, people, sites, window, rng)
+    exits, tests = exits_frame(course, sites, window, rng), tests_frame(course, window)
+    with duckdb.connect() as con:
+        con.execute("SET preserve_insertion_order = true")
+        con.register("clients", clients)
+        told = {name: f'"{name}"' for name in clients.columns if name not in ("client", "enrolled")}
+        told["enrolled"] = "DATE '1970-01-01' + enrolled::INTEGER"
+        write(con, folder, "clients", {"client_id": client, **told}, "clients", "client", kind)
+        con.register("exits", exits)
+        ends = {"client_id": client, "date": day, "reason": "reason", "destination_site": "destination_site"}
+        write(con, folder, "exits", ends, "exits", "day, client, reason", kind)
+        con.register("tests", tests)
+        result = "CASE positive WHEN 1 THEN 'positive' ELSE 'negative' END"
+        drug = {"client_id": client, "date": day, "test": "'opioids in urine'", "result": result, "site_id": site}
+        write(con, folder, "tests", drug, "tests", "day, site, client", kind)
+        _write_sites(con, folder, sites, kind)
+
+
+def doses_columns(sites: Sites, window: Window) -> dict[str, str]:
+    """The columns of the log in SQL, from client, day, dose_mg, site and take_home_days."""
+    return {
+        "client_id": _client(window),
+        "date": "DATE '1970-01-01' + day::INTEGER",
+        "dose_mg": "dose_mg::DECIMAL(6, 1)",
+        "medication": "'methadone'",
+        "site_id": _site_of(sites),
+        "take_home_days": "take_home_days",
+    }
+
+
+def _client(window: Window) -> str:
+    return f"'K' || lpad(client::VARCHAR, {max(6, len(str(window.number.max())))}, '0')"
+
+
+def _site_of(sites: Sites) -> str:
+    return f"list_extract({sites.code!r}, site + 1)"
+
+
+def _write_sites(con: duckdb.DuckDBPyConnection, folder: Path, sites: Sites, kind: str) -> None:
+    columns = {
+        "site_id": f"list_extract({sites.code!r}, k)",
+        "name": f"'Site ' || list_extract({sites.code!r}, k)",
+        "area": "list_extract(['North', 'Centre', 'South'], 1 + k % 3)",
+        "opened": f"DATE '1970-01-01' + list_extract({sites.opened.tolist()}, k)::INTEGER",
+    }
+    write(con, folder, "sites", columns, f"range(1, {len(sites.code) + 1}) r(k)", "k", kind)
+
+
+def write(
+    con: duckdb.DuckDBPyConnection,
+    folder: Path,
+    table: str,
+    columns: dict[str, str],
+    source: str,
+    order: str | None,
+    kind: str = "csv",
+) -> None:
+    """Write one table as CSV or Parquet; `columns` gives each schema column in SQL, `order` None keeps that of `source`.
 
     Raises
     ------
@@ -115,31 +190,17 @@ def write(
     if unknown:
         raise ValueError(f"{table} has no column {', '.join(sorted(unknown))}")
     picked = ", ".join(f'{columns[name]} AS "{name}"' for name in TABLES[table].names if name in columns)
-    path = str(folder / f"{table}.csv").replace("'", "''")
-    con.execute(
-        f"COPY (SELECT {picked} FROM {source} ORDER BY {order}) TO '{path}' (FORMAT csv, HEADER, DELIMITER ',')"
-    )
+    sorting = f"ORDER BY {order}" if order else ""
+    options = "FORMAT parquet" if kind == "parquet" else "FORMAT csv, HEADER, DELIMITER ','"
+    con.execute(f"COPY (SELECT {picked} FROM {source} {sorting}) TO '{quoted(folder / f'{table}.{kind}')}' ({options})")
 
 
-def _with_dips(
-    course: Course, client: Ints, day: Ints, dose: np.ndarray, spell: Ints, rng: np.random.Generator
-) -> np.ndarray:
-    """Some dropouts take less in their last days: fewer days than the lag, so the true exposure is as before."""
-    who, number, _start, last, cause, _day = stack(course.spells, 6)
-    dips = (cause == CAUSES.index("dropout")) & (rng.random(cause.size) < model.DIP)
-    days = np.where(dips, rng.integers(*model.DIP_DAYS, cause.size, endpoint=True), 0)
-    width = int(spell.max(initial=0)) + 1
-    size = (int(client.max(initial=0)) + 1) * width
-    end, length = np.full(size, -1, dtype=np.int64), np.zeros(size, dtype=np.int64)
-    end[who * width + number], length[who * width + number] = last, days
-    place = client * width + spell
-    to_go = end[place] - day
-    falling = (length[place] > 0) & (to_go >= 0) & (to_go < length[place])
-    share = 0.5 + 0.5 * to_go / np.maximum(1, length[place])
-    return np.where(falling, np.maximum(5.0, np.round(dose * share / 5) * 5), dose)
+def quoted(path: Path) -> str:
+    """A path inside a SQL string."""
+    return str(path).replace("'", "''")
 
 
-def _lost_week(day: Ints, site: Ints, sites: Sites, window: Window) -> Bools:
+def lost_week(day: Ints, site: Ints, sites: Sites, window: Window) -> Bools:
     """Rows of one week in the middle of the log of the largest old site, whose book was lost."""
     lost = int(np.argmax(np.where(sites.old, sites.weight, 0)))
     monday = (window.first + window.last) // 2 // 7 * 7 + 4

@@ -9,7 +9,7 @@ import numpy as np
 
 from oatmill.synthetic import model
 from oatmill.synthetic.course import Clinic, Rules, stack
-from oatmill.synthetic.people import Sites, draw_people
+from oatmill.synthetic.people import People, Sites, draw_people
 
 if TYPE_CHECKING:
     from oatmill.study import Generate
@@ -18,7 +18,18 @@ HORIZONS = (30, 90, 180, 365)
 STARTERS = 30_000
 
 
-def true_retention(sites: Sites, arrivals: np.ndarray, rng: np.random.Generator, n: int = STARTERS) -> dict[str, Any]:
+def draw_starters(sites: Sites, arrivals: np.ndarray, rng: np.random.Generator, n: int = STARTERS) -> People:
+    """Clients who all come on day 0, spread over the sites like the programme's starters.
+
+    Parameters
+    ----------
+    arrivals : how many starters each site has in the programme
+    """
+    site = rng.choice(len(arrivals), size=n, p=arrivals / arrivals.sum())
+    return draw_people(np.zeros(n, dtype=np.int64), site, sites, rng)
+
+
+def true_retention(people: People, sites: Sites, rng: np.random.Generator, hazard: float = 1.0) -> dict[str, Any]:
     """Retention of starters at each horizon, with nobody censored.
 
     A large cohort of first episodes under the same rules, followed beyond the last horizon; transfers out of
@@ -26,11 +37,11 @@ def true_retention(sites: Sites, arrivals: np.ndarray, rng: np.random.Generator,
 
     Parameters
     ----------
-    arrivals : how many starters each site has in the programme; the cohort is spread over sites likewise
+    people : the cohort; all come on day 0
+    hazard : of leaving, times the baseline
     """
-    site = rng.choice(len(arrivals), size=n, p=arrivals / arrivals.sum())
-    people = draw_people(np.zeros(n, dtype=np.int64), site, sites, rng)
-    course = Clinic(people, sites, Rules(returns=False, move_out=0.0), rng).run(0, HORIZONS[-1] + model.LONGEST_RUN + 2)
+    n, rules = len(people), Rules(returns=False, move_out=0.0, hazard=hazard)
+    course = Clinic(people, sites, rules, rng).run(0, HORIZONS[-1] + model.LONGEST_RUN + 2)
     _client, _spell, start, last, _cause, _day = stack(course.spells, 6)
     days = last - start + 1
     retained = {t: 1 - np.count_nonzero(days <= t) / n for t in HORIZONS}
@@ -42,7 +53,7 @@ def true_retention(sites: Sites, arrivals: np.ndarray, rng: np.random.Generator,
     }
 
 
-def describe(generate: Generate, seed: int, retention: dict[str, Any]) -> dict[str, Any]:
+def describe(generate: Generate, seed: int, retention: dict[str, Any], hazard: float = 1.0) -> dict[str, Any]:
     """The content of truth.json."""
     return {
         "generator_version": model.VERSION,
@@ -57,7 +68,7 @@ def describe(generate: Generate, seed: int, retention: dict[str, Any]) -> dict[s
         },
         "log_hazard_ratios": dict(model.EFFECTS),
         "baseline_hazard_per_day": {
-            str(day): h for day, h in zip(model.BASELINE_FROM_DAY, model.BASELINE, strict=True)
+            str(day): hazard * h for day, h in zip(model.BASELINE_FROM_DAY, model.BASELINE, strict=True)
         },
         "site_frailty_sd": model.FRAILTY_SD,
         "retention": retention,
