@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import oatmill
-from oatmill.cli import commands, proposal, publishing
+from oatmill.cli import commands, proposal, publishing, trace
 from oatmill.errors import EXIT_CODES
 
 _ABOUT = """\
@@ -36,6 +36,12 @@ Names and codes are known in English, Russian, Kyrgyz and Chinese. What is not c
 Where there is a study.yaml already, every line of it stays, and what is new is added as comments.
 """
 
+_TRACE = """\
+Explain one client's episodes run by run, on your own screen: what covered which days, and which rule ended each.
+
+The client is named by the pseudonym, or the beginning of it, that stands in work/<id>/. Nothing is written.
+"""
+
 _PUBLISH = """\
 Note that a report is published, so that comparing it with later ones reveals nobody. Nothing is sent anywhere.
 
@@ -55,7 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"oatmill {oatmill.__version__}")
     kinds = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_add_report, _add_publish, _add_check, _add_init, _add_synth, _add_run):
+    for add in (_add_report, _add_publish, _add_check, _add_init, _add_synth, _add_run, _add_trace):
         add(kinds)
     return parser
 
@@ -146,3 +152,11 @@ def _add_run(kinds: Any) -> None:
         "-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="a value for its parameters cell"
     )
     parser.add_argument("--to", type=Path, metavar="FILE", help="the executed copy (default: NOTEBOOK-run.ipynb, here)")
+
+
+def _add_trace(kinds: Any) -> None:
+    parser = _command(kinds, "trace", trace.trace, _TRACE)
+    _add_study(parser)
+    parser.add_argument(
+        "--client", required=True, metavar="PSEUDONYM", help="16 hexadecimal digits, or the first of them"
+    )
