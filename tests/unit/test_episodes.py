@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -176,3 +179,27 @@ def test_opening_days_may_be_dates_or_day_numbers(log, tmp_path):
     dates = dosing.calendar_of(log, tmp_path, dosing.settings(7), {"A": dt.date(2020, 1, 1)})
     numbers = dosing.calendar_of(log, tmp_path, dosing.settings(7), {"A": dosing.absolute(1)})
     assert dates.opened_day.tolist() == numbers.opened_day.tolist()
+
+
+def test_without_numba_the_same_episodes(log, tmp_path):
+    exits = dosing.records((0, 9, "prison"), (4, 3, "death"))
+    definitions = dosing.settings(3, 20)
+    expected = dosing.built(log, tmp_path, definitions, exits=exits)
+    script = f"""
+import sys
+sys.modules["numba"] = None
+sys.path.insert(0, {str(Path(dosing.__file__).parents[1])!r})
+import pandas as pd
+from helpers import dosing
+log = dosing.drawn(*{LINES!r})
+exits = dosing.records((0, 9, "prison"), (4, 3, "death"))
+definitions, folder = dosing.settings(3, 20), __import__("pathlib").Path({str(tmp_path)!r})
+found = dosing.built(log, folder, definitions, exits=exits)
+shuffled = dosing.built(log.sample(frac=1, random_state=2), folder, definitions, exits=exits)
+assert found.equals(shuffled)
+print(found.to_json())
+"""
+    out = subprocess.run(
+        [sys.executable, "-c", script], check=True, stdout=subprocess.PIPE, encoding="utf-8", timeout=120
+    )
+    assert out.stdout.strip() == expected.to_json()

@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 from oatmill.intake import read_tables
+from oatmill.published import read_published
 from oatmill.schema import TABLES
 from oatmill.study import Generate, Study, read_study
-from oatmill.synthetic import model, write_programme
+from oatmill.synthetic import model, write_national, write_programme
 from oatmill.synthetic.people import day_number, later
 
 FILES = ("clients", "doses", "exits", "tests", "sites")
@@ -262,3 +263,69 @@ def test_the_last_dose_falls_before_leaving_and_the_lagged_one_does_not(starters
     mean = [log[to_go.between(*span)].groupby("episode")["dose"].mean().mean() for span in ((0, 3), (14, 20), (28, 34))]
     assert mean[0] < mean[1] - 4
     assert abs(mean[1] - mean[2]) < 1.5
+
+
+# A nation
+
+
+@pytest.fixture(scope="module")
+def nation(tmp_path_factory):
+    """Two thousand clients in the shape of China's programme."""
+    folder = tmp_path_factory.mktemp("nation")
+    write_national(folder, Generate(clients=2000, sites=20), 11)
+    return folder
+
+
+def test_a_nation_is_shaped_like_the_published_table(nation):
+    table = read_published("li2013_table2")
+    years = duckdb.sql(
+        f"""WITH own AS (SELECT year(date) AS y, client_id, count(*) AS days, avg(dose_mg) AS mg
+            FROM '{nation / "doses.parquet"}' GROUP BY ALL)
+            SELECT y, count(*) AS clients, avg(days) AS days, avg(mg) AS mg FROM own GROUP BY y ORDER BY y"""
+    ).df()
+    assert years["y"].tolist() == list(range(2004, 2012))
+    late = years["y"] >= 2007  # before, a nation of 2,000 has too few clients a year
+    for column, indicator, within in (("days", "mean_days_in_treatment", 0.2), ("mg", "mean_dose_mg", 0.15)):
+        published = table[table["indicator"] == indicator].set_index("year")["value"].reindex(years["y"]).to_numpy()
+        assert np.allclose(years[column].astype(float)[late], published[late], rtol=within), indicator
+    cumulative = table[table["indicator"] == "clients_cumulative"].set_index("year")["value"]
+    entered = duckdb.sql(
+        f"SELECT year(first) AS y, count(*) AS n FROM (SELECT min(date) AS first FROM '{nation / 'doses.parquet'}' GROUP BY client_id) GROUP BY y ORDER BY y"
+    ).df()
+    assert np.allclose(entered["n"].cumsum() / 2000, cumulative / cumulative.iloc[-1], atol=0.03)
+
+
+def test_nobody_in_a_nation_is_dosed_at_a_site_before_it_opens(nation):
+    early = duckdb.sql(
+        f"""SELECT count(*) FROM '{nation / "doses.parquet"}' JOIN '{nation / "sites.parquet"}' USING (site_id)
+            WHERE date < opened"""
+    ).fetchall()
+    assert early == [(0,)]
+
+
+def test_a_nation_is_the_same_each_time(nation, tmp_path):
+    write_national(tmp_path, Generate(clients=2000, sites=20), 11)
+    for path in nation.iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_the_dose_falls_before_some_dropouts_of_a_nation_and_reading_loses_no_row(nation, tmp_path):
+    study = Study.model_validate(
+        {
+            "oatmill": 1,
+            "id": "nation",
+            "title": "Nation",
+            "sources": {name: {"file": f"{name}.parquet"} for name in FILES},
+            "definitions": {"deaths": "linked"},
+        }
+    ).model_copy(update={"folder": nation})
+    intake = read_tables(study, tmp_path)
+    assert (intake.ledger["rows_read"] == intake.ledger["rows_kept"] + intake.ledger["rows_quarantined"]).all()
+    last = duckdb.sql(
+        f"""SELECT dose_dmg, lag(dose_dmg, 14) OVER w AS before, day, lead(day) OVER w AS next FROM '{intake.doses}'
+            WINDOW w AS (PARTITION BY client ORDER BY day)"""
+    ).df()
+    leaving = last[(last["next"] - last["day"] > GAP) & last["before"].notna()]
+    staying = last[(last["next"] - last["day"] == 1) & last["before"].notna()]
+    assert (leaving["dose_dmg"] < 0.8 * leaving["before"]).mean() > 0.2
+    assert (staying["dose_dmg"] < 0.8 * staying["before"]).mean() < 0.05

@@ -7,8 +7,6 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import duckdb
-
 from oatmill.cli.commands import align, demo, pairs
 from oatmill.errors import UsageError
 from oatmill.run import Console
@@ -53,6 +51,8 @@ def trace(words: argparse.Namespace) -> int:
 
 def _number_of(client: str, pseudonyms: Path) -> int:
     """The client's number in the tables, from a pseudonym or the beginning of one."""
+    import duckdb
+
     with duckdb.connect() as connection:
         found = connection.execute(
             "SELECT client FROM read_parquet($path) WHERE starts_with(pseudonym, $client) LIMIT 2",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CLIENTS, SITES = 344_254, 738  # of the programme at the end of 2011
 DAYS_AT_ONCE = 30
 # Times the hazards of `model`, and mg above the published mean of the first year (which holds titration): with these
-# the clients of each year, their days in treatment and their doses come near to those of Table 2.
+# the clients of each year, their days in treatment and their own mean doses come near to those of Table 2.
 HAZARD, MORE_MG = 1.5, 5.0
 _COPIES = 1 / 20_000  # share of rows written twice
 
