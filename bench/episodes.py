@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -174,23 +175,25 @@ def installed(name: str) -> bool:
 
 
 def one(name: str, path: Path) -> None:
-    """Run one program in this process and print what it took."""
-    import resource
-
-    started = time.perf_counter()
+    """Run one program in this process and print what it took, after a small log that takes imports and compiling."""
+    PROGRAMS[name](path.with_name("small.parquet"))
+    started, cpu = time.perf_counter(), _cpu()
     found = PROGRAMS[name](path)
-    took = time.perf_counter() - started
+    took = {"seconds": time.perf_counter() - started, "cpu": _cpu() - cpu, "gib": _peak_kib() / 2**20}
+    print(json.dumps(took | {"found": found}))
+
+
+def _cpu() -> float:
     own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    cpu = sum(use.ru_utime + use.ru_stime for use in (own, children))
-    memory = max(_peak_kib(), children.ru_maxrss) / 2**20
-    print(json.dumps({"seconds": took, "cpu": cpu, "gib": memory, "found": found}))
+    return sum(use.ru_utime + use.ru_stime for use in (own, children))
 
 
 def _peak_kib() -> int:
-    """The largest memory of this process (Linux; `ru_maxrss` would count what started it)."""
+    """The largest memory of this process or of a child (Linux; `ru_maxrss` of its own would count what started it)."""
     status = Path("/proc/self/status")
     lines = status.read_text(encoding="utf-8").splitlines() if status.exists() else []
-    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
+    own = next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
+    return max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
 
 def timed(name: str, path: Path) -> dict[str, object]:
@@ -225,6 +228,13 @@ def compare(path: Path, names: list[str], rounds: int) -> list[dict[str, object]
     ]
 
 
+def _write_csv(*paths: Path) -> None:
+    import duckdb
+
+    for path in paths:
+        duckdb.sql(f"COPY (FROM '{path}') TO '{path.with_suffix('.csv')}' (HEADER)")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Episodes by the gap rule, against named peers.")
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
@@ -243,11 +253,10 @@ def main() -> int:
         for rows in words.rows:
             for order in words.orders:
                 path = Path(folder) / f"{order}.parquet"
+                write_log(path.with_name("small.parquet"), 10_000, order)
                 write_log(path, rows, order)
                 if "data.table" in names:
-                    import duckdb
-
-                    duckdb.sql(f"COPY (FROM '{path}') TO '{path.with_suffix('.csv')}' (HEADER)")
+                    _write_csv(path.with_name("small.parquet"), path)
                 print(f"\n{rows:,} rows, {order}")
                 for line in compare(path, names, words.rounds):
                     agree &= bool(line["same episodes"])
