@@ -16,6 +16,7 @@ import each other. The architecture test reads the order here.
     proposal        files nobody has described yet -> a study file to edit
     published       figures copied from papers, read exactly as they stand there
     episodes        dosing log -> treatment episodes by the gap rule
+    rules           episodes by the other published rules
     intervals       doses and episodes -> runs of equal exposure, (start, stop]
     cohort          episodes -> analysis table; require_* drops rows and says why, add_* adds columns
     survival        Kaplan-Meier, Aalen-Johansen, Cox on day tables; imports nothing of oatmill
