@@ -75,6 +75,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     ),
     "retention": (
         "estimate_completed_window",
+        "estimate_definitions",
         "estimate_exits",
         "estimate_fixed_retention",
         "estimate_retention",
@@ -148,8 +149,8 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "table_registry_ledger",
     ),
     "tables.retention": (
+        "table_definitions",
         "table_exits",
-        "table_retention",
     ),
     "figures.describe": (
         "plot_attrition",
@@ -175,6 +176,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "plot_readings",
         "plot_registry_ledger",
     ),
+    "figures.definitions": ("plot_definitions",),
     "figures.retention": (
         "plot_retention",
         "plot_retention_by_group",
@@ -199,7 +201,9 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     ),
     "findings.retention": (
         "cards_retention",
+        "findings_definitions",
         "findings_retention",
+        "limits_definitions",
         "limits_retention",
     ),
     "session": ("open_study",),

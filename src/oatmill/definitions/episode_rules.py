@@ -124,7 +124,7 @@ EPISODE_RULES = (
             "Weeks are counted from the first covered day of the first episode (days 1-7, 8-14 ...). Treatment ends on the "
             "day of the last sample before the four weeks, on day 1 where there was none; doses do not matter, and what comes "
             "after is not looked at. The four weeks are over at most 34 days after that sample, so everything is assessed as "
-            "of A = C - 34. A sample is a row of `tests` whose test is named urine. Where samples are usually more than 28 "
+            "of A = C - 34. A sample is a row of the table of tests whose test is named urine. Where samples are usually more than 28 "
             "days apart the rule is not computed: everybody would seem to leave at once."
         ),
         example=Example(

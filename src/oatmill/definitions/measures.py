@@ -6,21 +6,6 @@ from oatmill.definitions.entry import Definition, Example
 
 MEASURES = (
     Definition(
-        id="nqf180",
-        kind="retention",
-        rule="Days in treatment >= 180 under gap8, among starters who could have reached it.",
-        formula="#(T >= 180) / #(C - first day + 1 >= 180 + G), G = 8",
-        example=Example(
-            log=((12, "D*179"), (18, "D*180"), (5, "D*250")),
-            expected=("day 180: 23 of 35",),
-            why="C is day 250, A = C - 8 is day 242: all 35 could reach day 180. 18 did just so, 5 stayed longer.",
-            gap_days=8,
-        ),
-        users="NQF 3175 and MIPS 468 (United States)",
-        beware="T >= 180, not > 180 as for retention at day 180; the gap is still to be verified.",
-        excerpt=True,
-    ),
-    Definition(
         id="ret_km",
         kind="retention",
         rule=(
@@ -116,6 +101,21 @@ MEASURES = (
             ),
         ),
         beware="Mixes moving with leaving.",
+    ),
+    Definition(
+        id="nqf180",
+        kind="retention",
+        rule="Days in treatment >= 180 under gap8, among starters who could have reached it.",
+        formula="#(T >= 180) / #(C - first day + 1 >= 180 + G), G = 8",
+        example=Example(
+            log=((12, "D*179"), (18, "D*180"), (5, "D*250")),
+            expected=("day 180: 23 of 35",),
+            why="C is day 250, A = C - 8 is day 242: all 35 could reach day 180. 18 did just so, 5 stayed longer.",
+            gap_days=8,
+        ),
+        users="NQF 3175 and MIPS 468 (United States)",
+        beware="T >= 180, not > 180 as for retention at day 180; the gap is still to be verified.",
+        excerpt=True,
     ),
     Definition(
         id="december",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cache
+from typing import Any, Protocol, cast
 
 import pandas as pd
 
@@ -62,7 +63,7 @@ class Beside:
 
     Attributes
     ----------
-    released : what could be computed, in the order of the registry
+    released : what could be computed, measures in the order of the registry, then the rules
     lacking : id of a definition or rule -> why it could not be computed
     """
 
@@ -73,17 +74,30 @@ class Beside:
 def estimate_definitions(study: Material) -> Beside:
     """Compute and release every definition of retention that the study's data support.
 
-    Rules that are no plain gap are shown by `ret_km`, each with its own starters and analysis date.
+    Rules for the end of an episode that are no plain gap are shown by `ret_km`, each with its own starters and analysis date.
     """
+    once = _asked_once(study)
     released: list[Shown] = []
     lacking: list[tuple[str, str]] = []
-    for entry in DEFINITIONS.values():
+    for entry in sorted(DEFINITIONS.values(), key=lambda entry: entry.kind == "gap"):
         if entry.computed and entry.gap_days is None:
             try:
-                released.extend(_computed(entry, study))  # what comes before a refusal stays
+                released.extend(_computed(entry, once))  # what comes before a refusal stays
             except (NotSupported, StudyInvalid) as error:
                 lacking.append((entry.id, _reason(error)))
     return Beside(tuple(released), tuple(lacking))
+
+
+def _asked_once(study: Material) -> Material:
+    """The study, its episodes and cohorts read once although several definitions use them."""
+
+    class Once:
+        cohort, episodes = staticmethod(cache(study.cohort)), staticmethod(cache(study.episodes))
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(study, name)
+
+    return cast(Material, Once())
 
 
 def _computed(entry: Definition, study: Material) -> Iterator[Shown]:

@@ -62,7 +62,7 @@ def estimate_programme_retention(cohort: Cohort, definitions: Definitions) -> Re
     frame = _shares(cohort, definitions, "ret_programme", days, _stayed)
     # C is that of the site here, so the clients may be fewer: a population of its own.
     population = frame["population"] + " at their first site"
-    return Result("retention_programme", "proportions", frame.assign(population=population))
+    return Result("retention_programme", "proportions", frame.assign(estimand="at_first_site", population=population))
 
 
 def estimate_nqf180(cohort: Cohort, definitions: Definitions) -> Result:
