@@ -16,6 +16,7 @@ import each other. The architecture test reads the order here.
     intake          a file -> a validated table and quarantined rows
     proposal        files nobody has described yet -> a study file to edit
     episodes        dosing log -> treatment episodes by the gap rule
+    rules           episodes by the other published rules
     intervals       doses and episodes -> runs of equal exposure, (start, stop]
     cohort          episodes -> analysis table; require_* drops rows and says why, add_* adds columns
     survival        Kaplan-Meier, Aalen-Johansen, Cox on day tables; imports nothing of oatmill
@@ -74,6 +75,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     ),
     "retention": (
         "estimate_completed_window",
+        "estimate_definitions",
         "estimate_exits",
         "estimate_fixed_retention",
         "estimate_retention",
@@ -147,8 +149,8 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "table_registry_ledger",
     ),
     "tables.retention": (
+        "table_definitions",
         "table_exits",
-        "table_retention",
     ),
     "figures.describe": (
         "plot_attrition",
@@ -174,6 +176,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "plot_readings",
         "plot_registry_ledger",
     ),
+    "figures.definitions": ("plot_definitions",),
     "figures.retention": (
         "plot_retention",
         "plot_retention_by_group",
@@ -198,7 +201,9 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     ),
     "findings.retention": (
         "cards_retention",
+        "findings_definitions",
         "findings_retention",
+        "limits_definitions",
         "limits_retention",
     ),
     "session": ("open_study",),

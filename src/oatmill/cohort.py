@@ -19,6 +19,7 @@ from oatmill.text import _
 
 EVENT_CODES: dict[str, int] = {reason: code for code, reason in enumerate(EXIT_REASONS, start=1)}
 DAYS_PER_YEAR = 365.25
+KNOWN_REASONS = "starters whose reasons are known"
 GROUPS = ("sex", "area", "returned", "injecting", "hiv", "hcv", "prior_prison", "arm", "enrolment_type")
 
 
@@ -69,6 +70,7 @@ def build_cohort(
     *,
     by_cause: bool = False,
     prevalent: Literal["exclude", "late_entry"] = "exclude",
+    ends: str = "",
 ) -> Cohort:
     """Starters' first episodes with time and event, one row per client.
 
@@ -81,6 +83,7 @@ def build_cohort(
     by_cause : assess everything as of C - max(G, exit_link_days), as exits by cause need it
     prevalent : "exclude", or "late_entry": clients already in treatment when the log begins, whose enrolment date is
         known, are followed from that date and enter on the log's first day
+    ends : the rule by which the episodes end, where it is not the gap of the definitions (`d15of90`)
 
     Returns
     -------
@@ -98,7 +101,7 @@ def build_cohort(
     check_washout(episodes, definitions)
     _check_settings(definitions, by_cause)
     everyone = Step("clients", int(episodes["client"].nunique()), 0, _("Clients with a dose in the log"))
-    cohort = Cohort(episodes, (everyone,), by_cause, ends=f"gap{definitions.gap_days}")
+    cohort = Cohort(episodes, (everyone,), by_cause, ends=ends or f"gap{definitions.gap_days}")
     cohort = require_first_episode(replace(cohort, population=_population(definitions, by_cause, prevalent)))
     if prevalent == "exclude":
         cohort = require_starter(cohort, definitions)
@@ -116,7 +119,7 @@ def _population(definitions: Definitions, by_cause: bool, prevalent: str) -> str
     if prevalent == "late_entry":
         return "starters and clients in treatment before"
     earlier = by_cause and definitions.exit_link_days > definitions.gap_days
-    return "starters whose reasons are known" if earlier else "starters"
+    return KNOWN_REASONS if earlier else "starters"
 
 
 def require_first_episode(cohort: Cohort) -> Cohort:

@@ -43,8 +43,24 @@ REASONS: Labels = {
 MEASURES: Labels = {
     "ret_km": lambda: _("Kaplan-Meier; every end counts (ret_km)"),
     "ret_km_net": lambda: _("Kaplan-Meier; death and prison censored (ret_km_net)"),
+    "ret_cif": lambda: _("Not dropped out; the other ends compete (ret_cif)"),
     "ret_fixed": lambda: _("Share of those who could reach the day (ret_fixed)"),
+    "ret_on_oat": lambda: _("In treatment on the day, also after a return (ret_on_oat)"),
+    "ret_programme": lambda: _("Still at the first site (ret_programme)"),
+    "nqf180": lambda: _("180 days or more (nqf180)"),
+    "december": lambda: _("A dose in December, of all with a dose in the year (december)"),
+    "kp_mat6": lambda: _("Six months or more in treatment (kp_mat6)"),
     "completed_window": lambda: _("No gap within the window (completed_window)"),
+}
+RULES: Labels = {
+    "recorded": lambda: _("recorded end"),
+    "d15of90": lambda: _("rule d15of90"),
+    "ctn4w": lambda: _("rule ctn4w"),
+}
+ENTRIES: Labels = {
+    "carried_over": lambda: _("carried over"),
+    "first_entrants": lambda: _("first entrants"),
+    "returners": lambda: _("returners"),
 }
 EXPOSURES: Labels = {
     "lagged dose": lambda: _("Lagged dose (this report)"),
@@ -66,9 +82,9 @@ LEVELS: Labels = {
 
 
 def label_of_rule(definition: str) -> str:
-    """How ends are known, as the part behind the bar of a definition says (`ret_km|gap30`): a gap in days, or a record."""
+    """How ends are known, as the part behind the bar of a definition says (`ret_km|gap30`): a gap in days, a rule, a record."""
     ends = definition.partition("|")[2]
-    return _("gap of {days} days", days=ends.removeprefix("gap")) if ends.startswith("gap") else _("recorded end")
+    return _("gap of {days} days", days=ends.removeprefix("gap")) if ends.startswith("gap") else label(RULES, ends)
 
 
 def label(labels: Labels, code: str) -> str:

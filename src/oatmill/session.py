@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from oatmill.cohort import Cohort
     from oatmill.episodes import SiteCalendar
     from oatmill.intake import Intake
+    from oatmill.rules import Log
 
 # The definitions that the intake reads; the others do not make it run again.
 _INTAKE_DEFINITIONS = (
@@ -213,37 +215,72 @@ class Session:
             raise NotSupported(_("This study has no dosing log."), cure=_("Add a `doses` source to the study file."))
         return self.intake.doses
 
-    def episodes(self, gap_days: int | None = None) -> pd.DataFrame:
-        """Treatment episodes by the gap rule; None: the study's own gap."""
-        from oatmill.episodes import build_episodes
+    @property
+    def data_cut(self) -> int:
+        """C, in days since 1970-01-01."""
+        return self.calendar.data_cut
 
-        gap = gap_days or self.definitions.gap_days
+    @property
+    def exits(self) -> pd.DataFrame | None:
+        """Recorded exits, where the study has them."""
+        return self.intake.tables.get("exits")
 
-        def build(folder: Path) -> None:
-            tables = self.intake.tables
-            frame = build_episodes(
-                self.doses,
-                definitions=self.with_gap(gap),
-                calendar=self.calendar,
-                clients=tables.get("clients"),
-                exits=tables.get("exits"),
-            )
-            write_frame(frame, folder / "episodes.parquet")
+    @property
+    def log(self) -> Log:
+        """The dosing log and the tables beside it, as rules for the end of an episode take them."""
+        from oatmill.rules import Log
 
-        return read_frame(self.store.folder_of(f"episodes_{gap}", self._key("episodes"), build) / "episodes.parquet")
+        tests = self.intake.tables.get("tests")
+        return Log(self.doses, self.definitions, self.calendar, self._clients, self.exits, tests)
 
-    def cohort(self, gap_days: int | None = None, *, by_cause: bool = False) -> Cohort:
+    def episodes(self, gap_days: int | None = None, *, view: str | None = None) -> pd.DataFrame:
+        """Treatment episodes by the gap rule; None: the study's own gap and view."""
+        gap, seen = gap_days or self.definitions.gap_days, view or self.definitions.view
+        name = f"episodes_{gap}" if seen == self.definitions.view else f"episodes_{gap}_{seen}"
+        return self._frame(name, "episodes", lambda: self.log.episodes(gap, seen))
+
+    def rule_episodes(self, rule: str) -> pd.DataFrame:
+        """Treatment episodes by a published rule that is no plain gap (`d15of90`)."""
+        from oatmill.rules import build_by_rule
+
+        return self._frame(f"episodes_{rule}", "rules", lambda: build_by_rule(rule, self.log))
+
+    def client_years(self) -> pd.DataFrame:
+        """Client, year, and whether there was a dose in its December."""
+        from oatmill.episodes.years import build_client_years
+
+        return self._frame(
+            "client_years", "episodes", lambda: build_client_years(self.doses, self.exits, self.calendar)
+        )
+
+    def _frame(self, name: str, station: str, build: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """A station that is one frame."""
+        folder = self.store.folder_of(
+            name, self._key(station), lambda folder: write_frame(build(), folder / "frame.parquet")
+        )
+        return read_frame(folder / "frame.parquet")
+
+    def cohort(
+        self, gap_days: int | None = None, *, by_cause: bool = False, rule: str | None = None, view: str | None = None
+    ) -> Cohort:
         """Starters' first episodes with their outcome and covariates, and the attrition on the way there.
 
         `by_cause` assesses ends late enough for every reason to be known; it is refused under
-        `open_episode_censoring: cut`.
+        `open_episode_censoring: cut`. `rule` names a published rule that is no plain gap, `view` another view.
         """
         from oatmill.cohort import add_covariates, build_cohort, build_cohort_from_episodes
+        from oatmill.definitions import definition_of
+        from oatmill.rules import definitions_under
 
         if not self.has_log:
             return add_covariates(build_cohort_from_episodes(self._spells, self.definitions), self._clients)
-        definitions = self.with_gap(gap_days) if gap_days else self.definitions
-        return build_cohort(self.episodes(gap_days), self._clients, definitions, self.calendar, by_cause=by_cause)
+        if rule is None:
+            definitions = self.with_gap(gap_days) if gap_days else self.definitions
+            episodes = self.episodes(gap_days, view=view)
+        else:
+            definitions = definitions_under(definition_of(rule), self.definitions)
+            episodes = self.rule_episodes(rule)
+        return build_cohort(episodes, self._clients, definitions, self.calendar, by_cause=by_cause, ends=rule or "")
 
     def intervals(self) -> Path:
         """Runs of equal lagged dose of the cohort, (start, stop], on disk."""
@@ -265,9 +302,21 @@ class Session:
         if self.intake.doses is not None:
             self.episodes()
             self.episodes(self.definitions.co_primary_gap_days)
+            self._build_for_definitions()
             if self.offers_causes or not self.has_reasons:
                 self.intervals()
         self.store.prune()
+
+    def _build_for_definitions(self) -> None:
+        """What the definitions of retention need beside the study's own episodes."""
+        from oatmill.definitions import OTHER_RULES, definition_of
+
+        self.episodes(definition_of("gap8").gap_days)
+        self.episodes(view="programme")
+        self.client_years()
+        for rule in OTHER_RULES:
+            with contextlib.suppress(NotSupported):  # the page says what it lacks
+                self.rule_episodes(rule)
 
     def _opened(self) -> dict[str, int]:
         sites = self.intake.tables.get("sites")
@@ -277,7 +326,7 @@ class Session:
         return dict(zip(known["site_id"], known["opened_day"].astype(int), strict=True))
 
     def _key(self, station: str) -> str:
-        path = ("episodes", "cohort", "intervals")
+        path = ("episodes", "definitions", "rules", "cohort", "intervals")
         modules = source_hash(*path[: path.index(station) + 1])
         return hash_text(self.intake_key, json.dumps(settings_of(self.study)["definitions"], sort_keys=True), modules)
 

@@ -6,6 +6,7 @@ A line is one client, a character one day, day 1 first (blanks are ignored):
     3  a dose with 3 days to take home (any digit 1-9)
     b  8 mg of buprenorphine      ?  covered, dose not known
     E  a dose of 60 mg at the second site
+    D*40  forty days alike
 
 Day 1 is 2020-01-01 in every drawing.
 """
@@ -13,6 +14,7 @@ Day 1 is 2020-01-01 in every drawing.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import duckdb
@@ -39,10 +41,15 @@ def drawn(*lines: str) -> pd.DataFrame:
     """Rows of the log for clients 0, 1, 2 ... from one drawing each."""
     rows = []
     for client, line in enumerate(lines):
-        for day, mark in enumerate(line.replace(" ", ""), start=1):
+        for day, mark in enumerate(expanded(line), start=1):
             if mark != ".":
                 rows.append((client, absolute(day), *_meaning(mark)))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def expanded(line: str) -> str:
+    """One character per day: `D .*3 D` is `D...D`."""
+    return re.sub(r"(\S)\*(\d+)", lambda found: found[1] * int(found[2]), line).replace(" ", "")
 
 
 def _meaning(mark: str) -> tuple[int | None, int, int, int]:

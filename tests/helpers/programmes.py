@@ -15,6 +15,7 @@ import pandas as pd
 
 from oatmill import describe, dose, programme, quality, registry, retention
 from oatmill.cohort import add_groups, build_cohort
+from oatmill.episodes.years import last_day_of, year_of
 from oatmill.errors import NotSupported
 from oatmill.results import Result
 from oatmill.schema import EXIT_REASONS
@@ -200,7 +201,63 @@ def _retention(given: Programme) -> list[Result]:
         *_supported(retention.estimate_fixed_retention, cohort, wide),
         *_supported(retention.estimate_exits, by_cause, wide),
     ]
-    return [*found, *_dose(given, by_cause)]
+    return [*found, *_definitions(given, cohort, by_cause), *_dose(given, by_cause)]
+
+
+def _definitions(given: Programme, cohort, by_cause) -> list[Result]:
+    """The other definitions of retention, on the same clients."""
+    wide, episodes = given.definitions, _episodes(given, given.definitions)
+    people = given.people[["client", *COVARIATES]]
+    sooner = wide.model_copy(update={"gap_days": 8})
+    by_rule = wide.model_copy(update={"gap_days": 16})
+    found = [
+        *_supported(retention.estimate_on_oat, cohort, episodes, wide),
+        *_supported(
+            retention.estimate_programme_retention, build_cohort(_at_first_site(episodes), people, wide, None), wide
+        ),
+        *_supported(retention.estimate_nqf180, build_cohort(_episodes(given, sooner), people, sooner, None), sooner),
+        *_supported(retention.estimate_dropout, by_cause, wide),
+        *_yearly(given, episodes, cohort.ends),
+    ]
+    if by_cause.population != cohort.population:
+        found += _supported(retention.estimate_retention, by_cause, wide)
+    if given.seed % 2:
+        under = build_cohort(_episodes(given, by_rule), people, by_rule, None, ends="d15of90")
+        found += _supported(retention.estimate_retention, under, by_rule)
+    return found
+
+
+def _at_first_site(episodes: pd.DataFrame) -> pd.DataFrame:
+    """One client in nine moves to another site half-way through the first episode."""
+    moves = (episodes["client"] % 9 == 0) & (episodes["days"] > 2) & (episodes["episode"] == 1)
+    half = episodes["days"] // 2
+    end = (episodes["start_day"] + half - 1).where(moves, episodes["end_day"])
+    seen = episodes.assign(end_day=end, days=end - episodes["start_day"] + 1)
+    return seen.assign(
+        open=end > episodes["analysis_day"], known_day=end + (episodes["known_day"] - episodes["end_day"])
+    )
+
+
+def _yearly(given: Programme, episodes: pd.DataFrame, ends: str) -> list[Result]:
+    """Doses on every day of the episodes, deaths on their last day."""
+    seen = episodes[episodes["start_day"] <= given.cut]
+    first, last = (year_of(seen[name].to_numpy(np.int64)) for name in ("start_day", "end_day"))
+    years = pd.DataFrame(
+        [
+            (client, year, end >= last_day_of(year) - 30)
+            for client, a, b, end in zip(seen["client"], first, last, seen["end_day"], strict=True)
+            for year in range(a, b + 1)
+        ],
+        columns=["client", "year", "december"],
+    )
+    years = years.groupby(["client", "year"], as_index=False)["december"].max()
+    died = seen[~seen["open"] & (seen["exit_reason"] == "death")]
+    exits = pd.DataFrame({"client": died["client"], "day": died["end_day"], "reason": "death"})
+    try:
+        december = retention.estimate_december_retention(years, episodes, exits, ends, given.cut)
+    except NotSupported:
+        return []
+    return [december, retention.estimate_six_months(years, seen, ends, given.cut)]
 
 
 def _groups(given: Programme, cohort, episodes: pd.DataFrame) -> list[Result]:
@@ -245,7 +302,9 @@ def _episodes(given: Programme, settings: Definitions) -> pd.DataFrame:
         }
     )  # fmt: skip
     again = first[people["again"].to_numpy()].assign(episode=2)
-    again["start_day"] = again["end_day"] + settings.gap_days + 1 + again["client"] % 400
+    away = again["client"] % (400 if given.seed % 3 else 40)  # in some programmes most come back soon
+    again["start_day"] = again["end_day"] + settings.gap_days + 1 + away
+    again["end_day"] = np.maximum(again["start_day"], np.minimum(again["start_day"] + 30 + again["client"] % 90, cut))
     return pd.concat([first, again], ignore_index=True)
 
 

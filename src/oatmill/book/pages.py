@@ -9,7 +9,7 @@ from typing import Any
 
 from oatmill.book import markup
 from oatmill.book.chapters import synthetic_tables, synthetic_text
-from oatmill.definitions import DEFINITIONS, Definition
+from oatmill.book.definitions import registry_section
 from oatmill.profiles import PROFILES
 from oatmill.run import BookMaterial, Capability, Page
 from oatmill.run.pages import state_word
@@ -136,27 +136,12 @@ def settings_section(study: Study, settings: Mapping[str, Any]) -> str:
         [markup.code(name), markup.code(_value(settings[name])), markup.plain(field.description or "")]
         for name, field in Definitions.model_fields.items()
     ]
-    parts = ["(study-settings)=\n## " + _("Settings of this study") + "\n", markup.table(header, rows), _registry()]
-    return "\n".join(filter(None, parts))
-
-
-def _registry() -> str:
-    """The definitions in use somewhere, from the registry that also words the banners and messages."""
-    entries = "\n".join(_entry(entry) for entry in DEFINITIONS.values())
-    return "## " + _("Registry of definitions") + "\n\n" + entries
-
-
-def _entry(entry: Definition) -> str:
-    """One definition: its name, and below it the rule, the formula and what is known of its use."""
-    sources = ", ".join(f"{{cite:t}}`{key}`" for key in entry.sources)
-    lines = [
-        markup.plain(entry.words),
-        _("Formula: {formula}", formula=markup.code(entry.formula)) if entry.formula else "",
-        _("Used by: {names}", names=markup.plain(_(entry.users))) if entry.users else "",
-        _("Source: {source}", source=sources) if sources else "",
-        _("Beware: {text}", text=markup.plain(entry.warning)) if entry.beware else "",
+    parts = [
+        "(study-settings)=\n## " + _("Settings of this study") + "\n",
+        markup.table(header, rows),
+        registry_section(),
     ]
-    return f"{markup.code(entry.id)}\n" + "\n".join(f": {line}\n" for line in lines if line)
+    return "\n".join(filter(None, parts))
 
 
 def provenance_page(manifest: Mapping[str, Any]) -> str:

@@ -24,8 +24,13 @@ def add_implied(book: Book, families: Iterable[Family]) -> None:
     for family in families:
         _exits(book, family)
         _net(book, family)
+        _dropout(book, family)
         _before_risk(book, family)
         _fixed(book, family)
+        _on_oat(book, family)
+        _reached(book, family)
+    _first_site(book)
+    _yearly(book)
     _ages(book)
     _ages_in_groups(book)
     _returns(book)
@@ -86,6 +91,26 @@ def _net(book: Book, family: Family) -> None:
         _at_most(book, [net.on("left", day)], _exit_reasons(family, *_LEAVING))
 
 
+def _dropout(book: Book, family: Family) -> None:
+    """Who has left otherwise than by dropout is the difference of two curves, and censored in one of them."""
+    whole, dropout, net = (family.whole(rule) for rule in ("ret_km", "ret_dropout", "ret_km_net"))
+    if whole is None or dropout is None:
+        return
+    for day in family.days:
+        dropped = dropout.on("left", day)
+        otherwise = (f"left otherwise {family.ends}", *whole.on("left", day)[1:])
+        book.add_rest(otherwise, [whole.on("left", day)], [dropped])
+        _equal(book, [dropout.on("censored", day)], [whole.on("censored", day), otherwise])
+        _at_most(book, [dropped], _exit_reasons(family, "dropout"))
+        _at_most(book, [otherwise], _exit_reasons(family, *_LEAVING[1:], *_DYING))
+        if day == family.days[-1]:
+            _equal(book, [dropped], _exit_reasons(family, "dropout"))
+        if net is not None:
+            finished = (f"finished {family.ends}", *whole.on("left", day)[1:])
+            book.add_rest(finished, [net.on("left", day)], [dropped])
+            _at_most(book, [finished], _exit_reasons(family, *_LEAVING[1:]))
+
+
 def _before_risk(book: Book, family: Family) -> None:
     """Who was no longer at risk on the first risk day had left, or was followed for less."""
     whole = family.whole("ret_km")
@@ -107,6 +132,58 @@ def _fixed(book: Book, family: Family) -> None:
         started_by = retained[8]
         if started_by:
             _late_starters(book, family, retained, dt.date.fromisoformat(started_by))
+
+
+def _on_oat(book: Book, family: Family) -> None:
+    """In treatment on day t, of those followed to it: the retained, and who has left and come back."""
+    whole = family.whole("ret_km")
+    for retained in _fixed_shares(book, family):
+        on_oat = ("on_oat", *retained[1:])
+        if on_oat in book.cells:
+            back = ("came back", *retained[1:])
+            book.add_rest(back, [on_oat], [retained])
+            if whole is not None:
+                _at_most(book, [back], [whole.on("left", int(retained[7]) - 1)])
+            _at_most(book, [back], [_of("", family.population, family.ends, "returned", "yes")])
+
+
+def _reached(book: Book, family: Family) -> None:
+    """With t days in treatment or more, of those followed to day t: everybody else was gone by the day before."""
+    whole = family.whole("ret_km")
+    for reached in [key for key in book.cells if key[0] == "reached" and key[2] == family.ends]:
+        retained, day = ("retention", *reached[1:]), int(reached[7]) - 1
+        if retained in book.cells:
+            book.add_rest(("left on the day", *reached[1:]), [reached], [retained])
+        if whole is not None and reached[1].startswith(f"{family.population} followed"):
+            _equal(book, [whole.on("left", day), whole.on("censored", day), reached], [whole.size_key])
+
+
+def _first_site(book: Book) -> None:
+    """In treatment at the first site are some of those in treatment anywhere, and so are those followed there."""
+    for here in [key for key in book.cells if key[0] == "at_first_site"]:
+        anywhere = here[1].removesuffix(" at their first site")
+        for what, part, rest in (("retention", "at_first_site", "moved"), ("", "", "not followed at their first site")):
+            place = here[2:] if part else (here[2], *[""] * 6)
+            whole, some = (what, anywhere, *place), (part, here[1], *place)
+            if _known(book, [whole], [some]) and _total(book, [whole]) >= _total(book, [some]):
+                book.add_rest((rest, anywhere, *place), [whole], [some])
+
+
+def _yearly(book: Book) -> None:
+    """Clients with a dose in a year are some of all with a dose; those who entered first in it are starters of the year."""
+    dosed = _of("", "clients with a dose", "")
+    for key in [key for key in book.cells if not key[0] and key[1].startswith(f"{dosed[1]} in ") and not any(key[3:])]:
+        _at_most(book, [key], [dosed])
+        if key[1].endswith(": first_entrants"):
+            year = key[1].removeprefix(f"{dosed[1]} in ")[:4]
+            periods = [
+                each for each in book.cells if not each[0] and each[2] == key[2] and each[8] and not any(each[3:8])
+            ]
+            for length in sorted({len(each[8]) for each in periods}):
+                inside = [each for each in periods if len(each[8]) == length and each[8][:4] == year]
+                _at_most(book, [key], inside)
+    for key in [key for key in book.cells if key[0] == "six_months"]:
+        _at_most(book, [key], [dosed])
 
 
 def _at_least(book: Book, left: Sequence[Key], right: Sequence[Key]) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from oatmill.disclosure import Released
+from oatmill.labels import label_of_rule
 from oatmill.study import Definitions
 from oatmill.text import _, integer, percent, share_limits
 
@@ -17,6 +21,46 @@ def findings_retention(primary: Released, co_primary: Released | None, net: Rele
         sentences = [_("Too few clients are at risk at the study's horizons for a share that may be shown.")]
     other_gap = _gap_sentence(primary, co_primary) if co_primary else []
     return [*sentences, *other_gap, *(_net_sentence(primary, net) if net else [])]
+
+
+def findings_definitions(released: Sequence[Released]) -> list[str]:
+    """How far apart the definitions lie on the same data, at the day that most of them share."""
+    shares = [row for each in released for row in _shares(each)]
+    days = [row["day"] for row in shares if row["day"] == row["day"]]
+    if not days:
+        return []
+    day = max(set(days), key=lambda each: (days.count(each), each))
+    rows = sorted((row for row in shares if row["day"] == day), key=lambda row: row["estimate"])
+    low, high = rows[0], rows[-1]
+    if low["estimate"] == high["estimate"]:
+        return []
+    return [
+        _(
+            "On the same data, retention after {day} days is {low} by {lowest} and {high} by {highest}: compare programmes "
+            "only by one and the same definition.",
+            day=integer(day),
+            low=percent(low["estimate"]),
+            lowest=_named(low["definition"]),
+            high=percent(high["estimate"]),
+            highest=_named(high["definition"]),
+        )
+    ]
+
+
+def _named(definition: str) -> str:
+    return _("{measure} ({rule})", measure=definition.partition("|")[0], rule=label_of_rule(definition))
+
+
+def _shares(released: Released) -> list[dict[Any, Any]]:
+    frame = released.where(status="shown")
+    if released.kind in ("curve", "derived"):
+        frame = frame[frame["term"] == "horizon"]
+    return frame[(frame["unit"] != "clients") & (frame["estimand"] != "completed_window")].to_dict("records")
+
+
+def limits_definitions(lacking: Sequence[tuple[str, str]]) -> list[str]:
+    """The definitions that the study's data do not support, each with what it lacks."""
+    return [_("{name} is not shown. {reason}", name=name, reason=reason) for name, reason in lacking]
 
 
 def limits_retention(definitions: Definitions, recorded: bool) -> list[str]:

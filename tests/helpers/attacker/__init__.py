@@ -7,6 +7,7 @@ rounding    a released number -> the true counts that may stand behind it
 system      unknown counts, and what must hold between them
 knowledge   the rows of results.csv -> a system: which cells are one quantity, and what adds up
 groups      the same for clients by two things at once
+definitions the same for the other definitions of retention
 curves      the same for retention curves, day by day
 registry    the same for ledgers of a registry and yearly numbers of a programme
 means       which numbers of clients a published mean, standard error or person-time leaves possible

@@ -66,7 +66,7 @@ class Curve:
             last_zero = max((at for at in self.steps if at <= day), default=-1)
             within = (int(any(last_zero < silent <= day for silent in self.silent)), rule.hidden)
         else:
-            within = rule.behind(value, rule.widths(self.rows[0]["reason"])) or ANY
+            within = rule.behind(value, rule.widths(self._reason)) or ANY
         return self._loose(within, book)
 
     def censored_within(self, day: int, book: Reader) -> Range:
@@ -113,6 +113,7 @@ def read_curves(book: Reader, days: Days | None) -> None:
             _add_days(book, curve, looked_at)
         _add_groups(book, curves, looked_at, family)
         _add_net(book, curves, looked_at, family)
+        _add_dropout(book, curves, looked_at, family)
         _add_fixed(book, curves, looked_at, family)
 
 
@@ -189,6 +190,28 @@ def _add_net(book: Reader, curves: Mapping[tuple[str, str, str], Curve], days: l
                 )
 
 
+def _add_dropout(book: Reader, curves: Mapping[tuple[str, str, str], Curve], days: list[int], family: Family) -> None:
+    """Who left in another way than by dropping out is in one curve and not in the other, where follow-up then ends."""
+    whole, dropout, net = (curves.get((rule, "", "")) for rule in ("ret_km", "ret_dropout", "ret_km_net"))
+    known = _reasons(family, "dropout")[0] in book.system.bounds
+    for day in days if whole and dropout else ():
+        other = (f"left otherwise by {day}", *family)
+        book.system.derive(other, [whole.on("left", day)], [dropout.on("left", day)])
+        book.system.equal([dropout.on("censored", day)], [whole.on("censored", day), other])
+        if known:
+            complete = day == book.settings.follow_up_days
+            (book.system.equal if complete else book.system.at_most)(
+                [dropout.on("left", day)], _reasons(family, "dropout")
+            )
+            reasons = _reasons(family, "administrative", "completed_taper", "death", "prison")
+            book.system.at_most([other], reasons)
+        if net:
+            finished = (f"finished by {day}", *family)
+            book.system.derive(finished, [net.on("left", day)], [dropout.on("left", day)])
+            if known:
+                book.system.at_most([finished], _reasons(family, "administrative", "completed_taper"))
+
+
 def _add_fixed(book: Reader, curves: Mapping[tuple[str, str, str], Curve], days: list[int], family: Family) -> None:
     """Everybody whose time is over by a day has left or is no longer followed."""
     whole = curves.get(("ret_km", "", ""))
@@ -207,6 +230,9 @@ def _add_fixed(book: Reader, curves: Mapping[tuple[str, str, str], Curve], days:
             book.system.at_most([*gone[day - 1], retained], [whole.size])
         if day in gone:
             book.system.at_most([whole.size], [*gone[day], retained])
+        back = ("came back", *members(row), row["day"])
+        if back in book.system.bounds and day - 1 in gone:
+            book.system.at_most([back], gone[day - 1][:1])
         _add_periods(book, row, day, family)
 
 

@@ -111,11 +111,22 @@ def read_book(
 ) -> Reader:
     """All counts of a book. `days`: at which days curves are looked at, to read two books alike."""
     from helpers.attacker.curves import read_curves
+    from helpers.attacker.definitions import read_definitions
     from helpers.attacker.groups import read_groups
     from helpers.attacker.registry import read_programme, read_registry
 
     reader = Reader(rows, rule, settings, before)
-    for read in (_quality, _cohort, _characteristics, read_groups, _exits, _dose, read_registry, read_programme):
+    for read in (
+        _quality,
+        _cohort,
+        _characteristics,
+        read_groups,
+        _exits,
+        read_definitions,
+        _dose,
+        read_registry,
+        read_programme,
+    ):
         read(reader)
     read_curves(reader, days)
     return reader
