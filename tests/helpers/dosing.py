@@ -81,6 +81,7 @@ def records(*rows: tuple[int, int, str]) -> pd.DataFrame:
 
 def write(rows: pd.DataFrame, folder: Path) -> Path:
     """The log as the intake hands it on: sorted by client and day, typed."""
+    folder.mkdir(exist_ok=True)
     path = folder / "doses.parquet"
     log = rows.astype(dict.fromkeys(COLUMNS, "Int64"))
     with duckdb.connect() as connection:

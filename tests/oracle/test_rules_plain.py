@@ -78,14 +78,16 @@ def test_an_episode_is_open_only_when_its_last_day_is_later_than_the_analysis_da
     assert (found["known_day"] <= found["cut_day"])[~found["open"]].all()
 
 
-def test_rows_at_once_do_not_matter(tmp_path, monkeypatch):
-    log = log_of(random_log(1), tmp_path, random_exits(1))
-    whole = build_by_rule("d15of90", log)
-    from oatmill.rules import dose_free
-
-    read = dose_free.read_rows
-    monkeypatch.setattr(dose_free, "read_rows", lambda doses, cut: read(doses, cut, 500))
-    pd.testing.assert_frame_equal(build_by_rule("d15of90", log), whole)
+def test_clients_do_not_matter_to_each_other(tmp_path):
+    """As with a log that is read in several chunks."""
+    rows, exits = random_log(1), random_exits(1)
+    whole = log_of(rows, tmp_path, exits)
+    parts = []
+    for half in (0, 1):
+        path = dosing.write(rows[rows["client"] % 2 == half], tmp_path / str(half))
+        parts.append(build_by_rule("d15of90", replace(whole, doses=path)))
+    expected = pd.concat(parts).sort_values(["client", "episode"], ignore_index=True)
+    pd.testing.assert_frame_equal(build_by_rule("d15of90", whole), expected)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -14,8 +14,8 @@ import pandas as pd
 
 from oatmill.episodes.calendar import MissingLog, SiteCalendar, build_calendar, day_number
 from oatmill.episodes.exits import Links, count_fates, doses_follow, link_exits
-from oatmill.episodes.log import MEMORY, ROWS_AT_ONCE
-from oatmill.episodes.spells import build_spells
+from oatmill.episodes.log import MEMORY, ROWS_AT_ONCE, Rows, map_rows
+from oatmill.episodes.spells import build_spells, covered_until
 from oatmill.episodes.starters import add_starters, check_washout, opened_with_log
 from oatmill.errors import TableEmpty
 from oatmill.schema import EXIT_REASONS, MEDICATIONS
@@ -24,13 +24,17 @@ from oatmill.text import _
 
 __all__ = [
     "MissingLog",
+    "Rows",
     "SiteCalendar",
     "build_calendar",
     "build_episodes",
     "build_spells",
     "check_washout",
     "count_exit_records",
+    "covered_until",
     "day_number",
+    "link_records",
+    "map_rows",
 ]
 
 
@@ -90,7 +94,7 @@ def build_episodes(
             cure=_("Check `definitions.data_cut` and the dates of the doses."),
         )
     spells = _assessed(spells, definitions, calendar)
-    links = _link(spells, exits, doses, definitions, calendar)
+    links = link_records(spells, exits, doses, definitions, calendar)
     moved = _moved(spells, doses, definitions, calendar)
     episodes = _frame(spells, links, moved, calendar, definitions.gap_days)
     home = spells["site"].to_numpy()
@@ -116,7 +120,7 @@ def count_exit_records(
     """
     definitions = with_gap(definitions, gap_days, view)
     spells = _assessed(build_spells(doses, definitions, calendar, exits), definitions, calendar)
-    return count_fates(usable_exits(exits)["reason"], _link(spells, exits, doses, definitions, calendar))
+    return count_fates(usable_exits(exits)["reason"], link_records(spells, exits, doses, definitions, calendar))
 
 
 def with_gap(definitions: Definitions, gap_days: int | None, view: str | None = None) -> Definitions:
@@ -147,9 +151,10 @@ def _assessed(spells: pd.DataFrame, definitions: Definitions, calendar: SiteCale
     )
 
 
-def _link(
+def link_records(
     spells: pd.DataFrame, exits: pd.DataFrame | None, doses: Path, definitions: Definitions, calendar: SiteCalendar
 ) -> Links:
+    """Recorded exits linked to episodes (client, start_day, end_day, open; sorted by client and start)."""
     records = usable_exits(exits)
     prison = records["reason"].eq("prison").to_numpy()
     inside = np.zeros(len(records), dtype=bool)

@@ -133,6 +133,20 @@ def _place(site, log):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def until_of_rows(first, cut, client, day, take_home, ends_client, ends_day):  # type: ignore[no-untyped-def]
+    """The last day that each row covers; parameters as for `cover`."""
+    out = np.empty(day.size, dtype=np.int64)
+    end, stop = 0, 0
+    for group in range(first.size - 1):
+        end, stop = _records_of(client[first[group]], ends_client, end)
+        for row in range(first[group], first[group + 1]):
+            out[row] = (
+                _until(day[row], take_home[row], (cut[group], ends_day, end, stop)) if take_home[row] else day[row]
+            )
+    return out
+
+
+@compiled
 def missing_between(log, site, begin, last):  # type: ignore[no-untyped-def]
     """Missing-log days of a site among `begin` .. `last`."""
     first_run, run_start, run_end = log

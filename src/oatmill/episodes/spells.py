@@ -65,6 +65,28 @@ def deaths_and_prisons(exits: pd.DataFrame | None) -> tuple[Ints, Ints]:
     return np.ascontiguousarray(ends[:, 0]), np.ascontiguousarray(ends[:, 1])
 
 
+def covered_until(rows: Rows, exits: pd.DataFrame | None, cut_day: Ints | int) -> Ints:
+    """The last day that each row covers.
+
+    A row on day d with k take-home days covers d .. d + k, at most up to the day of the client's next recorded death
+    or imprisonment on or after d, and up to C.
+
+    Parameters
+    ----------
+    rows : rows of the log
+    exits : recorded exits (client, day, reason), or None
+    cut_day : C of each client of the rows, or one for all
+
+    Examples
+    --------
+    d = 10, k = 6: covers 10 .. 16. Prison recorded on day 12: covers 10 .. 12. C = 14: covers 10 .. 14.
+    """
+    first = first_of_groups(rows.client)
+    cut = np.broadcast_to(np.asarray(cut_day, dtype=np.int64), len(first) - 1).copy()
+    until: Ints = kernels.until_of_rows(first, cut, rows.client, rows.day, rows.take_home, *deaths_and_prisons(exits))
+    return until
+
+
 def first_of_groups(*columns: Ints) -> Ints:
     """Where the value of any of these columns changes, and one past the last."""
     new = np.ones(len(columns[0]), dtype=bool)

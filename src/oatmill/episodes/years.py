@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 
 from oatmill.episodes.calendar import SiteCalendar
-from oatmill.episodes.cover import covered_until
-from oatmill.episodes.log import Ints, Rows, pack, read_rows
+from oatmill.episodes.log import Ints, Rows, map_rows, pack
+from oatmill.episodes.spells import covered_until
 
 LAST_MONTH = 12
 
 
 def build_client_years(doses: Path, exits: pd.DataFrame | None, calendar: SiteCalendar) -> pd.DataFrame:
     """One row per client and calendar year with a covered day up to C: client, year, december."""
-    parts = [client_years(rows, exits, calendar.data_cut) for rows in read_rows(doses, calendar.data_cut)]
+    parts = map_rows(lambda rows: client_years(rows, exits, calendar.data_cut), doses, calendar.data_cut)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["client", "year", "december"])
 
 

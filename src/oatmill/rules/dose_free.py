@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from oatmill.definitions import Definition, computes
-from oatmill.episodes import Rows, SiteCalendar, covered_until, read_rows
+from oatmill.episodes import Rows, SiteCalendar, covered_until, map_rows
 from oatmill.episodes.log import Flags, Ints, pack
 from oatmill.errors import NotSupported, TableEmpty
 from oatmill.rules.frames import Log, Spells, first_of_each, joined, last_of_each, rule_frame, with_starters
@@ -29,15 +29,12 @@ def by_dose_free_days(rule: Definition, log: Log) -> pd.DataFrame:
     """
     if log.calendar.missing_log == "covered":
         raise NotSupported(_("{rule} is not computed with days of missing log counted as covered.", rule=rule.id))
-    parts = [_chunk(rows, rule, log) for rows in read_rows(log.doses, log.calendar.data_cut)]
+    parts = map_rows(
+        lambda rows: split_at_limit(covered_stretches(rows, log), log.calendar), log.doses, log.calendar.data_cut
+    )
     if not parts:
         raise TableEmpty(_("There is no dose on or before the data cut."))
-    return with_starters(pd.concat(parts, ignore_index=True), log, rule)
-
-
-def _chunk(rows: Rows, rule: Definition, log: Log) -> pd.DataFrame:
-    stretches = covered_stretches(rows, log)
-    return rule_frame(split_at_limit(stretches, log.calendar), rows, log, rule)
+    return with_starters(rule_frame(joined(parts), log, rule), log, rule)
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ def covered_stretches(rows: Rows, log: Log) -> Stretches:
     """The runs of covered days of these clients."""
     of_client = last_of_each(rows.client)
     home = np.repeat(rows.site[of_client], np.diff(np.append(-1, of_client)))
-    until = covered_until(rows, log.exits, log.calendar.cut_day[home])
+    until = covered_until(rows, log.exits, log.calendar.cut_day[rows.site[of_client]])
     reach = _furthest(rows.client, until)
     new = np.ones(len(rows), dtype=bool)
     new[1:] = (np.diff(rows.client) != 0) | (rows.day[1:] > reach[:-1] + 1)

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from oatmill.definitions import Definition
-from oatmill.episodes import Rows, SiteCalendar, build_episodes, usable_exits, with_gap
-from oatmill.episodes.exits import link_exits
+from oatmill.episodes import SiteCalendar, build_episodes, link_records, with_gap
 from oatmill.episodes.log import Flags, Ints
 from oatmill.episodes.starters import add_starters, opened_with_log
 from oatmill.schema import EXIT_REASONS
@@ -86,21 +85,12 @@ def definitions_under(rule: Definition, definitions: Definitions) -> Definitions
     return with_gap(definitions, rule.known_after_days)
 
 
-def rule_frame(spells: Spells, rows: Rows, log: Log, rule: Definition) -> pd.DataFrame:
+def rule_frame(spells: Spells, log: Log, rule: Definition) -> pd.DataFrame:
     """The spells with what their clients' log and exits say of them, starters not yet told."""
     definitions, calendar = definitions_under(rule, log.definitions), log.calendar
     wait, cause_wait = definitions.gap_days, max(definitions.gap_days, definitions.exit_link_days)
-    links = link_exits(
-        spells.client,
-        spells.start_day,
-        spells.end_day,
-        spells.open,
-        _records(log, rows),
-        rows,
-        gap_days=wait,
-        exit_link_days=definitions.exit_link_days,
-        data_cut=calendar.data_cut,
-    )
+    dated = {name: getattr(spells, name) for name in ("client", "start_day", "end_day", "open")}
+    links = link_records(pd.DataFrame(dated), log.exits, log.doses, definitions, calendar)
     frame = pd.DataFrame(
         {
             "client": spells.client,
@@ -147,9 +137,3 @@ def last_of_each(values: Ints) -> Ints:
     [1, 2]
     """
     return np.flatnonzero(np.append(np.diff(values) != 0, True)) if len(values) else np.zeros(0, dtype=np.int64)
-
-
-def _records(log: Log, rows: Rows) -> pd.DataFrame:
-    """The usable exits of the clients of these rows."""
-    records = usable_exits(log.exits)
-    return records[records["client"].between(rows.client[0], rows.client[-1])]

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from oatmill.definitions import Definition, computes
-from oatmill.episodes import Rows, read_rows
+from oatmill.episodes import Rows, map_rows
 from oatmill.episodes.log import Ints
 from oatmill.errors import NotSupported
-from oatmill.rules.frames import Log, Spells, first_of_each, last_of_each, rule_frame, with_starters
+from oatmill.rules.frames import Log, Spells, first_of_each, joined, last_of_each, rule_frame, with_starters
 from oatmill.text import _, percent
 
 EMPTY_WEEKS = 4
@@ -31,8 +31,8 @@ def by_samples(rule: Definition, log: Log) -> pd.DataFrame:
     """
     samples = urine_samples(log)
     _check_often(samples, rule)
-    parts = [_chunk(rows, samples, rule, log) for rows in read_rows(log.doses, log.calendar.data_cut)]
-    return with_starters(pd.concat(parts, ignore_index=True), log, rule)
+    parts = map_rows(lambda rows: _first_spells(rows, samples, log), log.doses, log.calendar.data_cut)
+    return with_starters(rule_frame(joined(parts), log, rule), log, rule)
 
 
 def urine_samples(log: Log) -> pd.DataFrame:
@@ -68,9 +68,9 @@ def _check_often(samples: pd.DataFrame, rule: Definition) -> None:
         )
 
 
-def _chunk(rows: Rows, samples: pd.DataFrame, rule: Definition, log: Log) -> pd.DataFrame:
+def _first_spells(rows: Rows, samples: pd.DataFrame, log: Log) -> Spells:
     first, last = first_of_each(rows.client), last_of_each(rows.client)
-    client, start, home = rows.client[first], rows.day[first], rows.site[last]
+    client, start, home = (values.astype(np.int64) for values in (rows.client[first], rows.day[first], rows.site[last]))
     cut = log.calendar.cut_day[home]
     who, week, day = _sampled_weeks(samples, client, start, cut)
     final = last_of_each(who)
@@ -81,7 +81,7 @@ def _chunk(rows: Rows, samples: pd.DataFrame, rule: Definition, log: Log) -> pd.
     ended = np.isin(np.arange(len(client)), who[empty])
     at = final.copy()
     at[ended] = empty[first_of_each(who[empty])]
-    spells = Spells(
+    return Spells(
         client=client,
         start_day=start,
         end_day=day[at],
@@ -91,7 +91,6 @@ def _chunk(rows: Rows, samples: pd.DataFrame, rule: Definition, log: Log) -> pd.
         known_day=start - 1 + 7 * (week[at] + EMPTY_WEEKS),
         open=~ended,
     )
-    return rule_frame(spells, rows, log, rule)
 
 
 def _sampled_weeks(samples: pd.DataFrame, client: Ints, start: Ints, cut: Ints) -> tuple[Ints, Ints, Ints]:
