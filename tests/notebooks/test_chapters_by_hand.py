@@ -28,7 +28,7 @@ SPELLS = "oatmill: 1\nid: spells\ntitle: Spells\nsources:\n  episodes: {file: ep
 PAGES = {
     "10_data_quality": ("rows of the table doses were read", 2, 5),
     "20_cohort": ("are analysed, each from the start of the first episode", 4, 3),
-    "30_retention": ("of starters were still in treatment after 365 days", 2, 2),
+    "30_retention": ("of starters were still in treatment after 365 days", 3, 2),
     "40_dose_and_dropout": ("the hazard of leaving was multiplied by", 2, 2),
 }
 
