@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from itertools import takewhile
+from pathlib import Path, PurePath
 from typing import Any
 
 import duckdb
@@ -31,11 +32,21 @@ _BLANK_MEANS = {
 def estimate_ledger(intake: Intake) -> Result:
     """Rows read, kept and quarantined by table; read = kept + quarantined. A table of several files: also by file (`term`)."""
     files = intake.ledger[["table", "file", *_MEASURES]]
+    files = files.assign(file=files.groupby("table")["file"].transform(_without_folder))
     whole = files.groupby("table", sort=False, as_index=False)[list(_MEASURES)].sum().assign(file="")
     several = files[files["table"].duplicated(keep=False)]
     long = pd.concat([whole, several]).melt(["table", "file"], list(_MEASURES), "estimand", "estimate")
     long = long.rename(columns={"table": "level", "file": "term"}).assign(group="table", unit="rows")
     return Result("ledger", "counts", long, sums=_balances(long))
+
+
+def _without_folder(files: pd.Series) -> list[str]:
+    """Names of a table's files without the folder that all are in: where it is, is nobody's business."""
+    paths = [PurePath(name.replace("\\", "/")) for name in files]
+    folders = zip(*(path.parent.parts for path in paths), strict=False)
+    shared = len(list(takewhile(lambda names: len(set(names)) == 1, folders)))
+    inner = [PurePath(*path.parts[shared:]) for path in paths]
+    return [path.name if path.is_absolute() else path.as_posix() for path in inner]
 
 
 def _balances(long: pd.DataFrame) -> tuple[Sum, ...]:

@@ -52,6 +52,14 @@ def test_a_table_of_two_files_is_their_sum() -> None:
     assert len(result.sums) == 4 + 3  # a balance of each table and file; three measures of the table with two files
 
 
+def test_files_of_a_table_are_named_without_the_place_where_they_all_are() -> None:
+    files = [("doses", f"/srv/clinic/{name}", 5, 5, 0) for name in ("north/01.csv", "south/01.csv")]
+    terms = dict.fromkeys(estimate_ledger(intake([], files)).frame["term"])
+    assert list(terms) == ["", "north/01.csv", "south/01.csv"]
+    mixed = [("doses", "/srv/clinic/01.csv", 5, 5, 0), ("doses", "logs/02.csv", 5, 5, 0)]
+    assert "/srv" not in "".join(estimate_ledger(intake([], mixed)).frame["term"])
+
+
 def test_missing_values_of_every_table_about_clients() -> None:
     clients = pd.DataFrame({"client": [0, 1], "sex": ["male", None], "birth_date_day": [None, None]})
     exits = pd.DataFrame({"client": [0, 1], "day": [1, 2], "reason": [None, "death"], "destination_site": [None, None]})
