@@ -177,7 +177,7 @@ def test_check_prints_rows_checks_and_chapters(tmp_path, capsys):
     (tmp_path / "doses.csv").write_text("\n".join(["client_id,date,dose_mg", *rows]) + "\n", encoding="utf-8")
     code, out, err = run(capsys, "check", tmp_path, "--out", tmp_path / "out")
     assert (code, err) == (0, "")
-    assert re.search(r"doses +doses\.csv +4 +3 +1$", out, re.MULTILINE)
+    assert re.search(r"doses +doses\.csv +4 +3 +1 +0$", out, re.MULTILINE)
     assert re.search(r"30_retention +(in full|reduced)", out)
     assert "A1" not in out
 

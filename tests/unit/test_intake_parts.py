@@ -95,6 +95,15 @@ def test_totals_and_broken_lines_are_those_of_their_file(tmp_path):
     assert [(fault.file, fault.row) for fault in caught.value.faults] == [("02.csv", 3)]
 
 
+def test_lines_that_are_no_rows_are_counted_for_each_file(tmp_path):
+    first = "The clinic\n\n" + JANUARY.replace("A,", "# a comment\n\nA,")
+    second = "North\n2020\n" + FEBRUARY.replace("70,South", '70,"South\nside"') + "Total,,70,\n"
+    how = {"header_line": 3, "comment": "#", "total_lines": ["Total"]}
+    ledger = read(tmp_path, {"01.csv": first, "02.csv": second}, "0*.csv", **how).ledger
+    assert ledger["lines_skipped"].tolist() == [4, 2], "the second line of a cell is a part of a row"
+    assert ledger["rows_read"].tolist() == [2, 2] and ledger["rows_quarantined"].tolist() == [0, 1]
+
+
 def test_a_pattern_must_match_and_a_name_that_looks_like_one_is_a_name(tmp_path):
     with pytest.raises(FileMissing) as caught:
         read(tmp_path, {}, ["gone-*.csv", "absent.csv"])

@@ -85,7 +85,8 @@ class Intake:
         dose unknown), site INT (index into `sites`; -1: unknown), medication TINYINT (index into
         `schema.MEDICATIONS`), take_home_days SMALLINT; unique by (client, day, site, medication) and sorted so
     sites : site codes in order
-    ledger : one row per file: table, file, rows_read, rows_kept, rows_quarantined (read = kept + quarantined)
+    ledger : one row per file: table, file, rows_read, rows_kept, rows_quarantined (read = kept + quarantined),
+        lines_skipped (titles, comments and blank lines, which are no rows)
     checks : one row per check: table, check, severity (stop, quarantine, warn), rule (words), count
     facts : n_clients, n_sites and, where there is a log, log_first_day, log_last_day, n_clients_log, dose_rows,
         client_days, rows_summed_away, rows_not_covering, rows_dose_unknown
@@ -252,11 +253,16 @@ def _hand_over(
 def _ledger(con: duckdb.DuckDBPyConnection, layouts: dict[str, Layout]) -> pd.DataFrame:
     """Rows read, kept and quarantined of each file, each counted on its own, so that their sum is a test."""
     rows = [
-        (table, span.file.name, *(count(con, f"{rows} WHERE {span.where}") for rows in _ledger_of(layout)))
+        (
+            table,
+            span.file.name,
+            *(count(con, f"{rows} WHERE {span.where}") for rows in _ledger_of(layout)),
+            count(con, f"skipped_{span.file.key} WHERE why <> 'inside'"),  # that is a part of a row
+        )
         for table, layout in layouts.items()
         for span in spans_of(con, layout.file)
     ]
-    return pd.DataFrame(rows, columns=["table", "file", "rows_read", "rows_kept", "rows_quarantined"])
+    return pd.DataFrame(rows, columns=["table", "file", "rows_read", "rows_kept", "rows_quarantined", "lines_skipped"])
 
 
 def _ledger_of(layout: Layout) -> tuple[str, str, str]:
