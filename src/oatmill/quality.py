@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from itertools import takewhile
+from pathlib import Path, PurePath
 from typing import Any
 
 import duckdb
@@ -18,7 +19,7 @@ from oatmill.text import _
 
 FEWEST_CLIENTS = 20  # of the last dose band
 PLAUSIBLE_MG = TABLES["doses"].column("dose_mg").high or 500.0
-_MEASURES = ("rows_read", "rows_kept", "rows_quarantined")
+_MEASURES = ("rows_read", "rows_kept", "rows_quarantined", "lines_skipped")
 # A blank cell here is an answer: still in treatment, or not moved to another site.
 _BLANK_MEANS = {
     ("episodes", "end"),
@@ -29,13 +30,27 @@ _BLANK_MEANS = {
 
 
 def estimate_ledger(intake: Intake) -> Result:
-    """Rows read, kept and quarantined by table; read = kept + quarantined. A table of several files: also by file (`term`)."""
+    """Rows read, kept and quarantined by table; read = kept + quarantined. Beside them the lines that are no rows.
+
+    A table of several files: also by file (`term`).
+    """
     files = intake.ledger[["table", "file", *_MEASURES]]
+    files = files.assign(file=files.groupby("table")["file"].transform(_without_folder))
     whole = files.groupby("table", sort=False, as_index=False)[list(_MEASURES)].sum().assign(file="")
     several = files[files["table"].duplicated(keep=False)]
     long = pd.concat([whole, several]).melt(["table", "file"], list(_MEASURES), "estimand", "estimate")
-    long = long.rename(columns={"table": "level", "file": "term"}).assign(group="table", unit="rows")
+    long = long.rename(columns={"table": "level", "file": "term"}).assign(group="table")
+    long["unit"] = long["estimand"].map(lambda name: name.partition("_")[0])
     return Result("ledger", "counts", long, sums=_balances(long))
+
+
+def _without_folder(files: pd.Series) -> list[str]:
+    """Names of a table's files without the folder that all are in: where it is, is nobody's business."""
+    paths = [PurePath(name.replace("\\", "/")) for name in files]
+    folders = zip(*(path.parent.parts for path in paths), strict=False)
+    shared = len(list(takewhile(lambda names: len(set(names)) == 1, folders)))
+    inner = [PurePath(*path.parts[shared:]) for path in paths]
+    return [path.name if path.is_absolute() else path.as_posix() for path in inner]
 
 
 def _balances(long: pd.DataFrame) -> tuple[Sum, ...]:

@@ -174,8 +174,8 @@ class Session:
         settings = settings_of(self.study)
         read = {name: settings["definitions"][name] for name in _INTAKE_DEFINITIONS}
         prints = Fingerprints(self.page.work)
-        paths = {table: self.study.path_of(table) for table in sorted(self.study.sources)}
-        files = [f"{table}:{prints.of(path)}" for table, path in paths.items() if path.is_file()]
+        paths = [(table, *file) for table in sorted(self.study.sources) for file in self.study.paths_of(table).items()]
+        files = [f"{table}:{name}:{prints.of(path)}" for table, name, path in paths if path.is_file()]
         # The checks name their rules in the study's language, so the language is a part of the key.
         modules = source_hash("intake", "schema", "errors", "source", "store", "study", "text", "session", "locale")
         named = json.dumps([settings["sources"], settings["checks"], read, self.study.language], sort_keys=True)

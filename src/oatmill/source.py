@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import glob
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class Frozen(BaseModel):
@@ -12,9 +16,13 @@ class Frozen(BaseModel):
 
 
 class Source(Frozen):
-    """One table's file and how to read it."""
+    """One table's file, or files of one shape, and how to read them."""
 
-    file: str = Field("", description="path from the study file; blank where the table is read from a database")
+    file: tuple[str, ...] = Field(
+        (),
+        description="path from the study file, a pattern (`logs/*.csv`), or a list of them; none where the table is "
+        "read from a database",
+    )
     url_from: str | None = Field(
         None,
         pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
@@ -49,8 +57,13 @@ class Source(Frozen):
 
     @property
     def name(self) -> str:
-        """What messages call it: the file as the study file writes it, or the table of a database."""
-        return self.file or f"{self.url_from}: {self.table}"
+        """What messages call it: the files as the study file writes them, or the table of a database."""
+        return ", ".join(self.file) or f"{self.url_from}: {self.table}"
+
+    @field_validator("file", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return ((value,) if value else ()) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _whole(self) -> Source:
@@ -67,3 +80,21 @@ class Source(Frozen):
     def format_of(self, column: str) -> str:
         """The strptime format of a date column."""
         return self.date_formats.get(column, self.date_format)
+
+
+def find_files(written: Iterable[str], folder: Path) -> dict[str, Path]:
+    """The files that a study file means, by the names that messages call them; those of a pattern in order of name.
+
+    A pattern that nothing matches stands for itself, as a file that is not there.
+    """
+    names = [name for each in written for name in _matched(each, folder) or [each]]
+    return {name: (folder / name).resolve() for name in names}
+
+
+def _matched(written: str, folder: Path) -> list[str]:
+    """The files that a pattern means; a file whose own name looks like a pattern is no pattern."""
+    if not glob.has_magic(written) or os.path.isfile(folder / written):  # noqa: PTH113 # never raises
+        return []
+    found = [Path(name) for name in glob.glob(written, root_dir=folder, recursive=True)]  # noqa: PTH207 # a whole path, too
+    # Excel keeps a file that begins so beside a workbook that is open.
+    return sorted(path.as_posix() for path in found if (folder / path).is_file() and not path.name.startswith("~$"))

@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from oatmill.errors import Fault, StudyInvalid, StudyMissing, StudyNotYaml
 from oatmill.profiles import PROFILES, Threshold
 from oatmill.schema import DOSE_MEANINGS, MEDICATIONS, PLAUSIBLE_DOSE_MG, TABLES
-from oatmill.source import Frozen, Source
+from oatmill.source import Frozen, Source, find_files
 from oatmill.text import LANGUAGES, _, visible
 
 FORMAT = 1
@@ -176,12 +176,12 @@ class Study(Frozen):
         """Whether any confidential table holds invented clients (every page that uses it says so)."""
         return any(source.synthetic for source in self.sources.values())
 
-    def path_of(self, table: str) -> Path:
-        """The file of a table; for one of a database, what was read from it."""
+    def paths_of(self, table: str) -> dict[str, Path]:
+        """The files of a table by name; for one of a database, what was read from it."""
         source = self.sources[table]
         if source.url_from:
-            return (self.exports or self.folder / "databases") / f"{table}.csv"
-        return (self.folder / source.file).resolve()
+            return {source.name: (self.exports or self.folder / "databases") / f"{table}.csv"}
+        return find_files(source.file, self.folder)
 
     @property
     def databases(self) -> dict[str, Source]:

@@ -167,7 +167,8 @@ def book_of(given: Programme) -> list[Result]:
 def _quality(given: Programme) -> list[Result]:
     kept, quarantined = 40 * len(given.people), sum(given.faults)
     rows = [("doses", kept + quarantined, kept, quarantined), ("clients", len(given.people), len(given.people), 0)]
-    ledger = pd.DataFrame(rows, columns=["table", "rows_read", "rows_kept", "rows_quarantined"]).assign(file="")
+    ledger = pd.DataFrame(rows, columns=["table", "rows_read", "rows_kept", "rows_quarantined"])
+    ledger = ledger.assign(file="", lines_skipped=0)
     checks = [("doses", name, "quarantine", name, n) for name, n in zip(QUARANTINE, given.faults, strict=True)]
     checks = pd.DataFrame(checks, columns=["table", "check", "severity", "rule", "count"])
     intake = SimpleNamespace(ledger=ledger, checks=checks, tables={"clients": given.people[["client", *COVARIATES]]})

@@ -177,7 +177,7 @@ def test_check_prints_rows_checks_and_chapters(tmp_path, capsys):
     (tmp_path / "doses.csv").write_text("\n".join(["client_id,date,dose_mg", *rows]) + "\n", encoding="utf-8")
     code, out, err = run(capsys, "check", tmp_path, "--out", tmp_path / "out")
     assert (code, err) == (0, "")
-    assert re.search(r"doses +doses\.csv +4 +3 +1$", out, re.MULTILINE)
+    assert re.search(r"doses +doses\.csv +4 +3 +1 +0$", out, re.MULTILINE)
     assert re.search(r"30_retention +(in full|reduced)", out)
     assert "A1" not in out
 
@@ -192,7 +192,11 @@ def test_synth_writes_a_study_and_overwrites_none(tmp_path, capsys):
     assert "oatmill report" in out
     study = read_study(tmp_path / "s")
     assert study.seed == 7
-    assert all(source.synthetic and study.path_of(name).is_file() for name, source in study.sources.items())
+    assert all(
+        source.synthetic and path.is_file()
+        for name, source in study.sources.items()
+        for path in study.paths_of(name).values()
+    )
     assert run(capsys, *words)[0] == 2
 
 
@@ -265,7 +269,7 @@ def test_init_looks_at_a_table_of_a_database(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("oatmill.intake.readers.postgres.export", export)
     assert run(capsys, "init", tmp_path / "s", "--url-from", "CLINIC_URL", "--table", "public.doses")[0] == 0
     source = read_study(tmp_path / "s").sources["doses"]
-    assert (source.file, source.url_from, source.table) == ("", "CLINIC_URL", "public.doses")
+    assert (source.file, source.url_from, source.table) == ((), "CLINIC_URL", "public.doses")
     assert source.columns == {"client_id": "id", "date": "dose date"}
     before = (tmp_path / "s" / "study.yaml").read_bytes()
     assert run(capsys, "init", tmp_path / "s", "--url-from", "CLINIC_URL", "--table", "public.doses")[0] == 0

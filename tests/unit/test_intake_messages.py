@@ -24,7 +24,7 @@ PARTS = ("cure", "found", "expected")
 FUNCTIONS_OF_PARTS = {
     "cells.py": {"_cure", "_codes_found", "describe", "expected"},
     "columns.py": {"_header"},
-    "rejected.py": {"words_of", "write_rejected"},
+    "rejected.py": {"words_of", "_write"},
     "rules.py": {"unreadable_words", "_blank", "_dated", "_ends_before_start", "_implausible", "_implausible_dose",
                  "_outside", "_take_home", "_total_lines"},
     "text.py": {"_encoding_cure", "_whole_file_cure", "first_lines"},

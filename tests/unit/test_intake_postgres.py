@@ -92,7 +92,8 @@ def test_every_value_comes_as_text_and_dropped_columns_stay_on_the_server(postgr
     study = study.model_copy(
         update={"sources": {"registry": study.sources["registry"].model_copy(update={"drop": ("Имя",)})}}
     )
-    text = fetch(study, study.folder / "work").path_of("registry").read_text(encoding="utf-8")
+    (path,) = fetch(study, study.folder / "work").paths_of("registry").values()
+    text = path.read_text(encoding="utf-8")
     assert text.splitlines()[0] == "id,Имя,enrolled,left,note,weight,seen"
     assert text.splitlines()[1:3] == ['2,,2019-12-31,2020-02-01,"a ""b"", c', 'd",0.1,']
     assert text.splitlines()[3].startswith('1,,2020-01-31,2020-02-02,"",,2020-01-01')
@@ -107,9 +108,10 @@ def test_a_view_is_read(study, tmp_path):
 def test_an_unchanged_database_has_an_unchanged_fingerprint(postgres, study, tmp_path):
     work = tmp_path / "work"
     first = input_fingerprints(fetch(study, work, again=True), work)
-    written = fetch(study, work).path_of("registry").stat().st_mtime_ns
+    (path,) = fetch(study, work).paths_of("registry").values()
+    written = path.stat().st_mtime_ns
     assert input_fingerprints(fetch(study, work, again=True), work) == first
-    assert fetch(study, work).path_of("registry").stat().st_mtime_ns == written
+    assert path.stat().st_mtime_ns == written
     postgres.sql("INSERT INTO oat.registry (id, enrolled) VALUES (3, '2020-03-01')")
     try:
         assert input_fingerprints(fetch(study, work), work) == first, "notebooks read what the run has read"

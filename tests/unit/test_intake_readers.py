@@ -16,7 +16,7 @@ import xlsxwriter
 
 from oatmill.errors import FileMissing, PackageMissing
 from oatmill.intake import read_tables
-from oatmill.intake.files import Unreadable, lines_of, load, open_file
+from oatmill.intake.files import DataFile, Unreadable, lines_of, load, open_file
 from oatmill.study import Study
 
 FORMATS = Path(__file__).resolve().parents[1] / "helpers" / "formats"
@@ -35,10 +35,16 @@ def study_of(folder: Path, file: str, **source: object) -> Study:
     )
 
 
+def opened(folder: Path, name: str, **source: object) -> DataFile:
+    study = study_of(folder, name, **source)
+    ((_name, path),) = study.paths_of("doses").items()
+    return open_file("doses", study.sources["doses"], path)
+
+
 def read(folder: Path, name: str, **source: object):
     """The header, the rows as text (blank: ""), the faults, the lines of the rows, and the connection."""
     con = duckdb.connect()
-    file = open_file(study_of(folder, name, **source), "doses")
+    file = opened(folder, name, **source)
     faults = load(con, file, folder)
     rows = [] if faults else con.execute(f"SELECT * FROM {file.raw} ORDER BY rowid").fetchall()
     texts = [tuple(cell or "" for cell in row) for row in rows]
@@ -47,7 +53,7 @@ def read(folder: Path, name: str, **source: object):
 
 def fault_of(folder: Path, name: str, **source: object) -> str:
     with pytest.raises(Unreadable) as caught:
-        open_file(study_of(folder, name, **source), "doses")
+        opened(folder, name, **source)
     return caught.value.fault.text()
 
 

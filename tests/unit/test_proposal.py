@@ -161,6 +161,57 @@ def test_numbers_that_may_stand_for_not_known_are_asked_about():
     assert "missing" not in live(text)["clients"]
 
 
+MONTH = "client_id | date | dose_mg | site_id\nA | 2020-0{month}-01 | 60 | {site}\nA | 2020-0{month}-02 | 60 | {site}"
+
+
+def month(number: int, site: str = "North", **more: object) -> Sample:
+    return sample(MONTH.format(month=number, site=site), f"log-{number}.csv", **more)
+
+
+def test_files_of_the_same_columns_are_one_table():
+    (one,) = propose_sources([month(1), month(2), month(3)], Path())
+    assert (one.live, one.table) == (True, "doses")
+    assert live(proposal(month(1), month(2), month(3)))["doses"]["file"] == ["log-1.csv", "log-2.csv", "log-3.csv"]
+    assert "3 files of the same columns; looked at: all of it, 6 rows" in proposal(month(1), month(2), month(3))
+
+
+def test_a_month_without_foreign_letters_or_totals_is_read_like_the_others():
+    russian = {"encoding": "cp1251", "total_lines": ["Итого"]}
+    for samples in ([month(1), month(2, "Север", settings=russian)], [month(1, "Север", settings=russian), month(2)]):
+        source = live(proposal(*samples))["doses"]
+        assert (source["file"], source["encoding"]) == (["log-1.csv", "log-2.csv"], "cp1251")
+        assert source["total_lines"] == ["Итого"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        month(2, settings={"delimiter": ";"}),
+        month(2, native=True),
+        month(2, "Север"),  # UTF-8, which the other is not
+        sample("client_id | date | dose_mg\nA | 2020-02-01 | 60", "log-2.csv"),
+    ],
+)
+def test_files_that_differ_are_not_joined(other):
+    one, two = propose_sources([month(1, "Юг", settings={"encoding": "cp1251"}), other], Path())
+    assert (one.live, two.live) == (True, False)
+    assert "add it to the list at `file:`" in two.lines[0].text
+
+
+def test_a_joined_file_is_known_when_init_runs_again(tmp_path):
+    for number in (1, 2):
+        (tmp_path / f"log-{number}.csv").write_text("client_id,date,dose_mg\n", encoding="utf-8")
+    samples = [
+        Sample(
+            tmp_path / f"log-{number}.csv", {}, ("client_id", "date", "dose_mg"), (("A", f"2020-0{number}-01", "60"),)
+        )
+        for number in (1, 2)
+    ]
+    for written in ("[log-1.csv, log-2.csv]", "log-*.csv"):
+        before = f"oatmill: 1\nid: t\ntitle: T\nsources:\n  doses:\n    file: {written}\n"
+        assert merge(before, samples, tmp_path).text == before
+
+
 def test_settings_and_doubts_of_the_reader_are_handed_on():
     one = sample(
         LOG,

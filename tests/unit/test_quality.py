@@ -31,7 +31,7 @@ def intake(
 ) -> Intake:  # type: ignore[assignment]
     return Intake(
         tables, None, (),
-        pd.DataFrame(ledger, columns=["table", "file", "rows_read", "rows_kept", "rows_quarantined"]),
+        pd.DataFrame(ledger, columns=["table", "file", "rows_read", "rows_kept", "rows_quarantined"]).assign(lines_skipped=3),
         pd.DataFrame(checks, columns=["table", "check", "severity", "rule", "count"]), {},
     )  # fmt: skip
 
@@ -49,7 +49,16 @@ def test_a_table_of_two_files_is_their_sum() -> None:
     assert ("exits", "e.csv", "rows_read") not in found.index, "the table is its only file"
     for left, right in result.sums:
         assert sum(result.frame.at[p] for p in left) == sum(result.frame.at[p] for p in right)
-    assert len(result.sums) == 4 + 3  # a balance of each table and file; three measures of the table with two files
+    assert len(result.sums) == 4 + 4  # a balance of each table and file; four measures of the table with two files
+    assert found["doses", "", "lines_skipped"] == 6
+
+
+def test_files_of_a_table_are_named_without_the_place_where_they_all_are() -> None:
+    files = [("doses", f"/srv/clinic/{name}", 5, 5, 0) for name in ("north/01.csv", "south/01.csv")]
+    terms = dict.fromkeys(estimate_ledger(intake([], files)).frame["term"])
+    assert list(terms) == ["", "north/01.csv", "south/01.csv"]
+    mixed = [("doses", "/srv/clinic/01.csv", 5, 5, 0), ("doses", "logs/02.csv", 5, 5, 0)]
+    assert "/srv" not in "".join(estimate_ledger(intake([], mixed)).frame["term"])
 
 
 def test_missing_values_of_every_table_about_clients() -> None:

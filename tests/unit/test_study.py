@@ -26,7 +26,7 @@ def test_smallest_study_has_the_defaults_of_the_definitions(tmp_path: Path) -> N
 
 def test_paths_are_relative_to_the_study_file(tmp_path: Path) -> None:
     study = read_study(written(tmp_path, SMALLEST + "sources:\n  doses: {file: in/doses.csv}\n"))
-    assert study.path_of("doses") == (tmp_path / "in" / "doses.csv").resolve()
+    assert list(study.paths_of("doses").values()) == [(tmp_path / "in" / "doses.csv").resolve()]
 
 
 def test_a_study_is_frozen(tmp_path: Path) -> None:

@@ -148,7 +148,12 @@ def _summary(pages: Sequence[Page]) -> list[str]:
 
 def _check_lines(study: Study, intake: Intake, capabilities: Sequence[Capability]) -> list[str]:
     ledger = [
-        [row["table"], row["file"], *(integer(row[f"rows_{name}"]) for name in ("read", "kept", "quarantined"))]
+        [
+            row["table"],
+            row["file"],
+            *(integer(row[f"rows_{name}"]) for name in ("read", "kept", "quarantined")),
+            integer(row["lines_skipped"]),
+        ]
         for row in intake.ledger.to_dict("records")
     ]
     checks = [
@@ -159,7 +164,7 @@ def _check_lines(study: Study, intake: Intake, capabilities: Sequence[Capability
     return [
         f"{study.title} ({study.id})",
         "",
-        *align([_("Table"), _("File"), _("Rows read"), _("kept"), _("quarantined")], ledger),
+        *align([_("Table"), _("File"), _("Rows read"), _("kept"), _("quarantined"), _("no rows")], ledger),
         "",
         *align([_("Table"), _("Severity"), _("Rows"), _("What was found")], checks),
         "",

@@ -62,9 +62,14 @@ def _read(words: argparse.Namespace) -> list[Sample]:
 
 def _tell(proposed: Sequence[Proposed]) -> None:
     header = [_("File"), _("Taken for"), _("Needed columns found"), "TODO"]
-    rows = [[one.sample.path.name, one.table, one.needed, integer(one.todos)] for one in proposed]
+    rows = [[_name(one.sample), one.table, one.needed, integer(one.todos)] for one in proposed]
     for line in [*align(header, rows), ""]:
         say(line)
+
+
+def _name(sample: Sample) -> str:
+    name, n = sample.path.name, len(sample.more)
+    return ngettext("{name} and {n} more", "{name} and {n} more", n, name=name) if n else name
 
 
 def _tell_merged(merged: Merged, target: Path) -> None:

@@ -1,6 +1,6 @@
 """Files of a study -> validated tables and quarantined rows.
 
-Reading order: `files` (text), `columns` (which column is which), `identifying` (columns that name a person), `cells`
+Reading order: `files` (text), `parts` (several files of one table), `columns` (which column is which), `identifying` (columns that name a person), `cells`
 (types), `rules` (the checks of a row), `rows` (quarantine), `rejected` (what goes back to the clinic), `pseudonyms`,
 `doses` (the log as Parquet), `frames` (the other tables), `searched` (what must not be found in a report), `checks`
 (what was looked at). `messages` lists what all of them can say. DuckDB does the reading, so that a dosing log of many
@@ -33,10 +33,12 @@ from oatmill.intake.checks import (
 from oatmill.intake.columns import Layout, build_layout
 from oatmill.intake.databases import fetch
 from oatmill.intake.doses import write_doses
-from oatmill.intake.files import FIRST_LINES, DataFile, Unreadable, first_lines, lines_of, load, open_file
+from oatmill.intake.files import FIRST_LINES, DataFile, first_lines
 from oatmill.intake.frames import build_frame, number_clients, number_sites
 from oatmill.intake.identifying import check_identifying
+from oatmill.intake.parts import Span, load_table, open_table, spans_of
 from oatmill.intake.pseudonyms import write_pseudonyms
+from oatmill.intake.readers.base import exists
 from oatmill.intake.rejected import words_of, write_rejected
 from oatmill.intake.rows import check_unique, kept, out, quarantine, quarantine_copies
 from oatmill.intake.rules import Rule, check_chosen, row_rules
@@ -83,7 +85,8 @@ class Intake:
         dose unknown), site INT (index into `sites`; -1: unknown), medication TINYINT (index into
         `schema.MEDICATIONS`), take_home_days SMALLINT; unique by (client, day, site, medication) and sorted so
     sites : site codes in order
-    ledger : one row per table: table, file, rows_read, rows_kept, rows_quarantined (read = kept + quarantined)
+    ledger : one row per file: table, file, rows_read, rows_kept, rows_quarantined (read = kept + quarantined),
+        lines_skipped (titles, comments and blank lines, which are no rows)
     checks : one row per check: table, check, severity (stop, quarantine, warn), rule (words), count
     facts : n_clients, n_sites and, where there is a log, log_first_day, log_last_day, n_clients_log, dose_rows,
         client_days, rows_summed_away, rows_not_covering, rows_dose_unknown
@@ -103,7 +106,7 @@ def read_tables(study: Study, folder: Path, *, key: bytes | None = None, threads
     Parameters
     ----------
     folder : private folder for doses.parquet, identifiers.txt, unused_values.txt, pseudonyms.parquet and
-        rejected/<table>.xlsx (written too when the intake stops)
+        rejected/, a workbook for each file (written too when the intake stops)
     key : of the pseudonyms; None: none are made
     threads : of DuckDB; the result does not depend on it
 
@@ -132,11 +135,11 @@ def _layouts(study: Study) -> dict[str, Layout]:
     missing: list[Fault] = []
     wrong: list[Fault] = []
     for table in study.sources:
-        try:
-            layouts[table], faults = build_layout(open_file(study, table))
+        file, faults = open_table(study, table)
+        missing += faults
+        if file is not None:
+            layouts[table], faults = build_layout(file)
             wrong += faults
-        except Unreadable as unreadable:
-            missing.append(unreadable.fault)
     if study.definitions.dose_is_total and "doses" in layouts and not layouts["doses"].has("take_home_days"):
         wrong.append(_supply_unknown(layouts["doses"].file))
     if missing:
@@ -176,9 +179,9 @@ def _load(con: duckdb.DuckDBPyConnection, layouts: dict[str, Layout], folder: Pa
     """Read all rows of all tables and type them; a table without rows stays out."""
     faults = _Faults()
     for layout in layouts.values():
-        broken = load(con, layout.file, folder)
+        broken = load_table(con, layout.file, folder)
         faults.wrong += broken
-        if not _exists(con, layout.file):
+        if not exists(con, layout.file.raw):
             continue
         if count(con, layout.file.raw) == 0 and not broken:
             faults.empty.append(_empty(layout.file, _("the file has a header and no rows")))
@@ -195,7 +198,7 @@ def _set_aside(
 
     The rejected rows are written before anything stops, so that whoever must mend them can see them.
     """
-    typed = {name: layout for name, layout in layouts.items() if _exists(con, layout.file)}
+    typed = {name: layout for name, layout in layouts.items() if exists(con, layout.file.raw)}
     typed = {name: layout for name, layout in typed.items() if count(con, layout.file.raw)}
     rules = {table: row_rules(study, typed, table) for table in typed}
     check_chosen(study, {table: [rule.id for rule in known] for table, known in rules.items()})
@@ -248,14 +251,22 @@ def _hand_over(
 
 
 def _ledger(con: duckdb.DuckDBPyConnection, layouts: dict[str, Layout]) -> pd.DataFrame:
-    """Rows read, kept and quarantined, each counted on its own, so that their sum is a test."""
-    return pd.DataFrame(
-        [
-            (table, layout.file.name, count(con, layout.file.raw), count(con, kept(layout)), count(con, out(layout)))
-            for table, layout in layouts.items()
-        ],
-        columns=["table", "file", "rows_read", "rows_kept", "rows_quarantined"],
-    )
+    """Rows read, kept and quarantined of each file, each counted on its own, so that their sum is a test."""
+    rows = [
+        (
+            table,
+            span.file.name,
+            *(count(con, f"{rows} WHERE {span.where}") for rows in _ledger_of(layout)),
+            count(con, f"skipped_{span.file.key} WHERE why <> 'inside'"),  # that is a part of a row
+        )
+        for table, layout in layouts.items()
+        for span in spans_of(con, layout.file)
+    ]
+    return pd.DataFrame(rows, columns=["table", "file", "rows_read", "rows_kept", "rows_quarantined", "lines_skipped"])
+
+
+def _ledger_of(layout: Layout) -> tuple[str, str, str]:
+    return f"(SELECT rowid AS row FROM {layout.file.raw})", kept(layout), out(layout)
 
 
 def _frame(checks: list[Check]) -> pd.DataFrame:
@@ -264,12 +275,17 @@ def _frame(checks: list[Check]) -> pd.DataFrame:
 
 def _blank_doses(con: duckdb.DuckDBPyConnection, layout: Layout) -> list[Fault]:
     # A row that is quarantined is so whatever its dose.
-    blank = f"{kept(layout)} WHERE dose_mg IS NULL AND NOT bad_dose_mg"
+    found = [_blank_in(con, layout, span) for span in spans_of(con, layout.file)]
+    return [fault for fault in found if fault]
+
+
+def _blank_in(con: duckdb.DuckDBPyConnection, layout: Layout, span: Span) -> Fault | None:
+    blank = f"{kept(layout)} WHERE dose_mg IS NULL AND NOT bad_dose_mg AND {span.where}"
     rows = con.execute(f"SELECT row FROM {blank} ORDER BY row LIMIT {FIRST_LINES + 1}").fetchall()
     if not rows:
-        return []
+        return None
     n = count(con, blank)
-    lines = lines_of(con, layout.file, [row for (row,) in rows])
+    lines = span.lines(con, [row for (row,) in rows])
     what = ngettext(
         "{n} dose is blank (line {lines})", "{n} doses are blank (lines {lines})", n, lines=first_lines(lines)
     )
@@ -278,18 +294,13 @@ def _blank_doses(con: duckdb.DuckDBPyConnection, layout: Layout) -> list[Fault]:
         "dosed, the dose is unknown) or `blank_dose: not_covered` (the client was not dosed that day)."
     )
     column = layout.file.source.columns.get("dose_mg", "dose_mg")
-    return [Fault(what, file=layout.file.name, row=lines[0], column=column, found=_("a blank cell"), cure=cure)]
+    return Fault(what, file=span.file.name, row=lines[0], column=column, found=_("a blank cell"), cure=cure)
 
 
 def _supply_unknown(file: DataFile) -> Fault:
     what = _("`dose_is_total` needs the number of days that each row supplies")
     cure = _("Map the column `take_home_days`, or take `dose_is_total` out of the study file.")
     return Fault(what, file=file.name, column="take_home_days", cure=cure)
-
-
-def _exists(con: duckdb.DuckDBPyConnection, file: DataFile) -> bool:
-    found = con.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [file.raw]).fetchone()
-    return bool(found and found[0])
 
 
 def _empty(file: DataFile, what: str) -> Fault:

@@ -14,7 +14,8 @@ import duckdb
 from oatmill.errors import Fault, StudyInvalid
 from oatmill.intake import sql
 from oatmill.intake.columns import Layout
-from oatmill.intake.files import FIRST_LINES, first_lines, lines_of
+from oatmill.intake.files import FIRST_LINES, first_lines
+from oatmill.intake.parts import Span
 from oatmill.schema import Column
 from oatmill.study import Definitions
 from oatmill.text import _, integer, ngettext
@@ -164,17 +165,17 @@ def bad(column: Column) -> str:
     return sql.name(f"bad_{column.name}")
 
 
-def unreadable(con: duckdb.DuckDBPyConnection, layout: Layout, column: Column, count: int) -> Fault:
-    """The fault of a column with `count` unreadable cells."""
+def unreadable(con: duckdb.DuckDBPyConnection, layout: Layout, span: Span, column: Column, count: int) -> Fault:
+    """The fault of a column with `count` unreadable cells in one file."""
     rows = con.execute(
-        f"SELECT row FROM {typed(layout)} WHERE {bad(column)} ORDER BY row LIMIT {FIRST_LINES + 1}"
+        f"SELECT row FROM {typed(layout)} WHERE {bad(column)} AND {span.where} ORDER BY row LIMIT {FIRST_LINES + 1}"
     ).fetchall()
-    lines = lines_of(con, layout.file, [row for (row,) in rows])
+    lines = span.lines(con, [row for (row,) in rows])
     cells = [
         text
         for (text,) in con.execute(
             f"SELECT DISTINCT {cell_sql(layout, column.name)} FROM {layout.file.raw} r "
-            f"JOIN {typed(layout)} t ON r.rowid = t.row WHERE t.{bad(column)} LIMIT 10000"
+            f"JOIN {typed(layout)} t ON r.rowid = t.row WHERE t.{bad(column)} AND {span.where} LIMIT 10000"
         ).fetchall()
     ]
     name = layout.file.source.columns.get(column.name, column.name)
@@ -186,7 +187,7 @@ def unreadable(con: duckdb.DuckDBPyConnection, layout: Layout, column: Column, c
             count,
             lines=first_lines(lines),
         ),
-        file=layout.file.name,
+        file=span.file.name,
         row=lines[0],
         column=name,
         found=found,

@@ -49,7 +49,14 @@ class Layout:
 
 
 def build_layout(file: DataFile) -> tuple[Layout, list[Fault]]:
-    """Match the file's header with the schema; the faults name every column that is missing."""
+    """Match the file's header with the schema; the faults name every column that is missing, of several files for each."""
+    layout = _layout(file)
+    if not file.parts:
+        return layout, _faults(layout)
+    return layout, [fault for part in file.parts for fault in _faults(_layout(part), layout)]
+
+
+def _layout(file: DataFile) -> Layout:
     source, header = file.source, file.header
     constants = dict(source.constants)
     names = {column: source.columns.get(column, column) for column in TABLES[file.table].names}
@@ -57,12 +64,28 @@ def build_layout(file: DataFile) -> tuple[Layout, list[Fault]]:
         column: header.index(name) for column, name in names.items() if name in header and column not in constants
     }
     unused = {name: k for k, name in enumerate(header) if k not in positions.values()}
-    layout = Layout(file, positions, constants, unused)
-    return layout, [*_misnamed(layout), *_absent(layout, names), *_twice(layout)]
+    return Layout(file, positions, constants, unused)
 
 
-def _misnamed(layout: Layout) -> list[Fault]:
-    """Columns that the study file names and the file does not have."""
+def _faults(layout: Layout, whole: Layout | None = None) -> list[Fault]:
+    """What is wrong with the columns of a file; `whole` is the table, where it has several files."""
+    faults = [*_misnamed(layout, whole or layout), *_absent(layout), *_twice(layout)]
+    return faults + _only_elsewhere(layout, whole) if whole else faults
+
+
+def _only_elsewhere(layout: Layout, whole: Layout) -> list[Fault]:
+    """Columns that other files of the table have; without them its rows would be blank there, in silence."""
+    what = _("a column is missing that other files of the table have")
+    said = layout.file.source.columns
+    return [
+        _fault(layout.file, column, what, column)
+        for column in whole.positions
+        if not layout.has(column) and column not in said and column not in layout.table.required
+    ]
+
+
+def _misnamed(layout: Layout, whole: Layout) -> list[Fault]:
+    """Columns that the study file names and the file does not have; of those that are dropped, no file."""
     file = layout.file
     return [
         _fault(file, name, _("the study file names a column that the file does not have"), column)
@@ -77,11 +100,11 @@ def _misnamed(layout: Layout) -> list[Fault]:
             cure=_("Write the name under `drop:` as the header has it, or take it out."),
         )
         for name in file.source.drop
-        if name not in file.names
+        if name not in whole.file.names
     ]
 
 
-def _absent(layout: Layout, names: dict[str, str]) -> list[Fault]:
+def _absent(layout: Layout) -> list[Fault]:
     """Required columns that are neither in the file nor explained by the study file."""
     file = layout.file
     said = file.source.columns

@@ -28,7 +28,7 @@ def fetch(study: Study, work: Path, *, again: bool = False) -> Study:
     folder.chmod(0o700)
     study = study.model_copy(update={"exports": folder})
     for table, source in study.databases.items():
-        target = study.path_of(table)
+        (target,) = study.paths_of(table).values()
         if again or not target.is_file():
             _fetch(source, target)
     return study

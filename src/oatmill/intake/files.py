@@ -16,7 +16,6 @@ from oatmill.intake.readers import base, kinds
 from oatmill.intake.readers.base import DataFile, Unreadable, lines_of
 from oatmill.intake.readers.text import FIRST_LINES, LONGEST_LINE, first_lines
 from oatmill.source import Source
-from oatmill.study import Study
 from oatmill.text import _
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ READERS = {
 }
 
 
-def open_file(study: Study, table: str) -> DataFile:
+def open_file(table: str, source: Source, path: Path) -> DataFile:
     """Find the file and read its header.
 
     Raises
@@ -49,7 +48,6 @@ def open_file(study: Study, table: str) -> DataFile:
     StudyInvalid : the study file gives a delimiter that is not one character
     PackageMissing : the format needs a package that is not installed
     """
-    source, path = study.sources[table], study.path_of(table)
     kind = "text" if source.url_from else find_kind(source, path)
     return reader(kind).open_file(table, source, path, kind)
 

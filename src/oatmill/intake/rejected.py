@@ -14,7 +14,8 @@ from typing import Any
 import duckdb
 
 from oatmill.intake.columns import Layout
-from oatmill.intake.files import lines_of
+from oatmill.intake.parts import Span, places_in, spans_of
+from oatmill.intake.readers.base import DataFile
 from oatmill.intake.rows import out
 from oatmill.intake.rules import DUPLICATE, Rule
 from oatmill.text import _, in_csv
@@ -24,6 +25,7 @@ _MOST_ROWS = 1_048_575  # of a sheet, below its header
 _LONGEST_CELL = 32_767  # characters
 _MADE = dt.datetime(2000, 1, 1)  # noqa: DTZ001 # the same workbook for the same rows, whenever it is written
 _WIDEST = 60
+_LONGEST_STEM = 40  # characters of a file's name
 
 Words = Mapping[str, tuple[str, str]]  # reason -> (in words, what was expected)
 
@@ -34,19 +36,28 @@ def words_of(rules: Iterable[Rule]) -> dict[str, tuple[str, str]]:
 
 
 def write_rejected(con: duckdb.DuckDBPyConnection, layout: Layout, words: Words, folder: Path) -> None:
-    """Write `<table>.xlsx`, where any row of the table was rejected.
+    """Write a workbook for each file of the table of which any row was rejected: `<table>.xlsx`, or one of the
+    several files' own (`doses_2_february.xlsx`).
 
     A cell that a spreadsheet would run as a formula has an apostrophe before it; it is text in any case.
     """
-    path = folder / f"{layout.table.name}.xlsx"
+    for span in spans_of(con, layout.file):
+        _write(con, layout, span, words, folder / f"{_name(span.file)}.xlsx")
+
+
+def _name(file: DataFile) -> str:
+    return f"{file.key}_{file.path.stem[:_LONGEST_STEM]}" if file.part else file.table
+
+
+def _write(con: duckdb.DuckDBPyConnection, layout: Layout, span: Span, words: Words, path: Path) -> None:
     path.unlink(missing_ok=True)
-    rows = _rows(con, layout, words)
+    rows = _rows(con, layout, span, words)
     first = next(rows, None)
     if first is None:
         return
     import xlsxwriter
 
-    header = [_("line"), _("reason"), _("expected"), *layout.file.header]
+    header = [_("line"), _("reason"), _("expected"), *span.file.header]
     with xlsxwriter.Workbook(str(path), {"constant_memory": True, "strings_to_formulas": False}) as book:
         book.set_properties({"created": _MADE, "title": _("Rejected rows")})
         sheets = _Sheets(book, header)
@@ -55,14 +66,15 @@ def write_rejected(con: duckdb.DuckDBPyConnection, layout: Layout, words: Words,
             sheets.write(row)
 
 
-def _rows(con: duckdb.DuckDBPyConnection, layout: Layout, words: Words) -> Iterator[list[Any]]:
-    cells = "".join(f", r.c{position}" for position in range(len(layout.file.header)))
+def _rows(con: duckdb.DuckDBPyConnection, layout: Layout, span: Span, words: Words) -> Iterator[list[Any]]:
+    cells = "".join(f", r.c{position}" for position in places_in(layout.file, span.file))
     cursor = con.cursor()
     found = cursor.execute(
-        f"SELECT o.row, o.reasons{cells} FROM {out(layout)} o JOIN {layout.file.raw} r ON r.rowid = o.row ORDER BY 1"
+        f"SELECT o.row, o.reasons{cells} FROM {out(layout)} o JOIN {layout.file.raw} r ON r.rowid = o.row "
+        f"WHERE {span.where} ORDER BY 1"
     )
     while batch := found.fetchmany(_BATCH):
-        lines = lines_of(con, layout.file, [row for row, *_rest in batch])
+        lines = span.lines(con, [row for row, *_rest in batch])
         for line, (_row, reasons, *texts) in zip(lines, batch, strict=True):
             yield [line, *_told(reasons, words), *(text or "" for text in texts)]
     cursor.close()

@@ -14,7 +14,8 @@ from oatmill.errors import Fault
 from oatmill.intake import sql
 from oatmill.intake.cells import typed, unreadable
 from oatmill.intake.columns import Layout
-from oatmill.intake.files import FIRST_LINES, first_lines, lines_of
+from oatmill.intake.files import FIRST_LINES, first_lines
+from oatmill.intake.parts import Span, spans_of
 from oatmill.intake.rules import DUPLICATE, NEEDED, Rule, has_births, has_deaths
 from oatmill.study import Definitions
 from oatmill.text import _, ngettext
@@ -62,8 +63,9 @@ def quarantine(
         f"FROM {source}) WHERE len(reasons) > 0"
     )
     stopping = [rule for rule in refusing if rule.severity == "stop"]
-    found = {rule.id: _rows_with(con, layout, rule.id) for rule in stopping}
-    return [_fault(con, layout, rule, found[rule.id]) for rule in stopping if found[rule.id]]
+    spans = spans_of(con, layout.file)
+    found = [(rule, span, _rows_with(con, layout, span, rule.id)) for rule in stopping for span in spans]
+    return [_fault(con, layout, span, rule, n) for rule, span, n in found if n]
 
 
 def quarantine_copies(con: duckdb.DuckDBPyConnection, layout: Layout, definitions: Definitions) -> None:
@@ -96,9 +98,12 @@ def check_unique(con: duckdb.DuckDBPyConnection, layout: Layout) -> list[Fault]:
         return []
     again = f"SELECT row, row_number() OVER (PARTITION BY {key} ORDER BY row) AS k FROM {kept(layout)}"
     rows = [row for (row,) in con.execute(f"SELECT row FROM ({again}) WHERE k > 1 ORDER BY row").fetchall()]
-    if not rows:
-        return []
-    lines = lines_of(con, layout.file, rows[: FIRST_LINES + 1])
+    shares = [(span, [row for row in rows if span.holds(row)]) for span in spans_of(con, layout.file)]
+    return [_repeated(con, layout, span, key, share) for span, share in shares if share]
+
+
+def _repeated(con: duckdb.DuckDBPyConnection, layout: Layout, span: Span, key: str, rows: Sequence[int]) -> Fault:
+    lines = span.lines(con, rows[: FIRST_LINES + 1])
     what = ngettext(
         "{n} row repeats the key of an earlier row with other values (line {lines})",
         "{n} rows repeat the key of an earlier row with other values (lines {lines})",
@@ -108,24 +113,25 @@ def check_unique(con: duckdb.DuckDBPyConnection, layout: Layout) -> list[Fault]:
     grain = _("one row for each value of `{key}`", key=key)
     column = layout.file.source.columns.get(key, key)
     cure = _("Decide which row is right and delete the other.")
-    return [Fault(what, file=layout.file.name, row=lines[0], column=column, expected=grain, cure=cure)]
+    return Fault(what, file=span.file.name, row=lines[0], column=column, expected=grain, cure=cure)
 
 
 def sums_duplicates(layout: Layout, definitions: Definitions) -> bool:
     return layout.table.name == "doses" and definitions.exact_duplicates == "sum"
 
 
-def _rows_with(con: duckdb.DuckDBPyConnection, layout: Layout, reason: str) -> int:
-    query = f"SELECT count(*) FROM {out(layout)} WHERE list_contains(reasons, {sql.value(reason)})"
+def _rows_with(con: duckdb.DuckDBPyConnection, layout: Layout, span: Span, reason: str) -> int:
+    query = f"SELECT count(*) FROM {out(layout)} WHERE list_contains(reasons, {sql.value(reason)}) AND {span.where}"
     (found,) = con.execute(query).fetchone() or (0,)
     return int(found)
 
 
-def _fault(con: duckdb.DuckDBPyConnection, layout: Layout, rule: Rule, n: int) -> Fault:
+def _fault(con: duckdb.DuckDBPyConnection, layout: Layout, span: Span, rule: Rule, n: int) -> Fault:
     if rule.id.startswith("unreadable_") and rule.column:
-        return unreadable(con, layout, rule.column, n)
-    query = f"SELECT row FROM {out(layout)} WHERE list_contains(reasons, {sql.value(rule.id)}) ORDER BY row LIMIT {FIRST_LINES + 1}"
-    lines = lines_of(con, layout.file, [row for (row,) in con.execute(query).fetchall()])
+        return unreadable(con, layout, span, rule.column, n)
+    met = f"list_contains(reasons, {sql.value(rule.id)}) AND {span.where}"
+    query = f"SELECT row FROM {out(layout)} WHERE {met} ORDER BY row LIMIT {FIRST_LINES + 1}"
+    lines = span.lines(con, [row for (row,) in con.execute(query).fetchall()])
     what = ngettext("{n} row: {words} (line {lines})", "{n} rows: {words} (lines {lines})", n, words=rule.words, lines=first_lines(lines))  # fmt: skip
     column = layout.file.source.columns.get(rule.column.name, rule.column.name) if rule.column else None
     cure = _(
@@ -133,4 +139,4 @@ def _fault(con: duckdb.DuckDBPyConnection, layout: Layout, rule: Rule, n: int) -
         "the study file to go on without them.",
         key=f"{layout.table.name}.{rule.id}",
     )
-    return Fault(what, file=layout.file.name, row=lines[0], column=column, expected=rule.expected, cure=cure)
+    return Fault(what, file=span.file.name, row=lines[0], column=column, expected=rule.expected, cure=cure)

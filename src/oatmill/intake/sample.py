@@ -23,6 +23,7 @@ class Sample:
         written YYYY-MM-DD, numbers with a decimal point
     native : the format has dates and numbers of its own, so that `rows` leaves no doubt about them
     labels : by column, the file's own words for its codes (Stata, SPSS, SAS)
+    more : other files of the same shape, whose rows are among `rows`
     doubts : what was guessed and should be looked at by the user, each a sentence
     """
 
@@ -33,6 +34,7 @@ class Sample:
     native: bool = False
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
+    more: tuple[Path, ...] = ()
 
 
 def read_samples(path: Path) -> list[Sample]:

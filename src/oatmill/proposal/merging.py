@@ -15,6 +15,7 @@ from oatmill.intake.sample import Sample
 from oatmill.proposal.lines import Line, off, quoted, todo
 from oatmill.proposal.study import Proposed, propose_sources
 from oatmill.proposal.writing import relative
+from oatmill.source import find_files
 from oatmill.text import _
 
 
@@ -39,13 +40,14 @@ def merge(text: str, samples: Sequence[Sample], folder: Path) -> Merged:
     tables = sources if isinstance(sources, dict) else {}
     lines = text.splitlines()
     places = _ends(node, lines)
-    new_files, new_columns = [], {}
+    new_files: list[Sample] = []
+    new_columns: dict[str, tuple[str, ...]] = {}
     added: list[tuple[int, list[str]]] = []
     for sample in samples:
         table = _table_of(sample, tables, folder)
         if table:
             names = _new_names(sample, tables[table], text)
-            if names:
+            if names and new_columns.get(table) != names:  # several files of one table
                 new_columns[table] = names
                 added.append((places.get(table, places[""]), _columns_told(names, table in places)))
         elif not _is_named(sample, folder, text):
@@ -95,16 +97,21 @@ def _last(node: yaml.Node, lines: Sequence[str]) -> int:
 def _table_of(sample: Sample, tables: dict[str, Any], folder: Path) -> str | None:
     """The table that the study file reads from this sample."""
     for table, source in tables.items():
-        file = source.get("file") if isinstance(source, dict) else None
         if isinstance(source, dict) and "url_from" in sample.settings and _is_same_table(sample, source):
             return str(table)
-        if not file or (folder / str(file)).resolve() != sample.path.resolve():
+        if not isinstance(source, dict) or sample.path.resolve() not in _files_of(source, folder):
             continue
         part = _part(sample)
         named = next((source[key] for key in ("sheet", "table", "member") if key in source), None)
         if part is None or named in (None, part) or isinstance(named, int):
             return str(table)
     return None
+
+
+def _files_of(source: dict[str, Any], folder: Path) -> list[Path]:
+    written = source.get("file") or ()
+    names = [written] if isinstance(written, str) else written
+    return list(find_files(map(str, names), folder).values())
 
 
 def _is_named(sample: Sample, folder: Path, text: str) -> bool:

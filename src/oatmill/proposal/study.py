@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from oatmill.intake.sample import SAMPLE_ROWS, Sample
+from oatmill.proposal.alike import join_alike
 from oatmill.proposal.lines import Line, nest, off, quoted, todo
 from oatmill.proposal.matching import Match, match_sample, needed_count
 from oatmill.proposal.values import date_formats, last_day
@@ -48,28 +49,34 @@ def propose_sources(samples: Sequence[Sample], folder: Path, taken: Sequence[str
     """The lines of each sample under `sources:`. A table that is `taken`, or comes twice, is commented out."""
     seen = set(taken)
     proposed = []
-    for sample in samples:
+    for sample in join_alike(samples):
         matches = tuple(match_sample(sample))
-        file = relative(sample.path, folder)
-        one = _proposed(sample, matches, file, seen)
+        files = [relative(path, folder) for path in (sample.path, *sample.more)]
+        one = _proposed(sample, matches, files, seen)
         if one.live:
             seen.add(matches[0].table.name)
         proposed.append(one)
     return proposed
 
 
-def _proposed(sample: Sample, matches: tuple[Match, ...], file: str, seen: set[str]) -> Proposed:
+def _proposed(sample: Sample, matches: tuple[Match, ...], files: Sequence[str], seen: set[str]) -> Proposed:
+    file = files[0]
     if not matches:
-        words = todo(_("{file}: which table is it? Its columns fit none.", file=quoted(_name(sample, file))))
+        words = todo(
+            _("{file}: which table is it? Its columns fit none.", file=quoted(_name(sample, ", ".join(files))))
+        )
         return Proposed(sample, (), (Line(words, live=False),), live=False)
-    blocks = [nest(one.table.name, source_lines(one, file), one.table.grain) for one in matches]
+    blocks = [nest(one.table.name, source_lines(one, files), one.table.grain) for one in matches]
     if len(matches) > 1:
         tables = ", ".join(one.table.name for one in matches)
         words = todo(_("{file} fits {tables} equally well: bring one of them back", file=quoted(file), tables=tables))
         lines = [Line(words, live=False), *(line for block in blocks for line in off(block))]
         return Proposed(sample, matches, tuple(lines), live=False)
     if matches[0].table.name in seen:
-        words = todo(_("a second file that looks like {table}; a study has one", table=matches[0].table.name))
+        table = matches[0].table.name
+        words = todo(
+            _("looks like {table} too: if its columns are the same, add it to the list at `file:`", table=table)
+        )
         return Proposed(sample, matches, (Line(words, live=False), *off(blocks[0])), live=False)
     return Proposed(sample, matches, tuple(blocks[0]), live=True)
 

@@ -20,10 +20,10 @@ _ISO = "%Y-%m-%d"
 _OWN_MARKS = ("decimal", "thousands")  # what is read from the matched columns, whatever the sample says
 
 
-def source_lines(one: Match, file: str) -> list[Line]:
+def source_lines(one: Match, files: Sequence[str]) -> list[Line]:
     """The lines under `sources: <table>:`."""
     sample = one.sample
-    lines = [Line(f"file: {quoted(file)}", _seen(one))] if "url_from" not in sample.settings else []
+    lines = [_files(files, _seen(one))] if "url_from" not in sample.settings else []
     lines += [Line(f"{key}: {_value(value)}") for key, value in sample.settings.items() if key not in _OWN_MARKS]
     lines += [Line(todo(doubt), live=False) for doubt in sample.doubts if not _about_marks(one, doubt)]
     lines += [*_dates(one), *_numbers(one), *_dose_unit(one)]
@@ -32,6 +32,13 @@ def source_lines(one: Match, file: str) -> list[Line]:
     lines += nest("constants", list(_constants(one)))
     lines += [*_missing(one), *_drop(one), *_unused(one)]
     return lines
+
+
+def _files(files: Sequence[str], seen: str) -> Line:
+    if len(files) == 1:
+        return Line(f"file: {quoted(files[0])}", seen)
+    n = ngettext("{n} file of the same columns", "{n} files of the same columns", len(files))
+    return Line(f"file: {listed(files)}", f"{n}; {seen}")
 
 
 def _about_marks(one: Match, doubt: str) -> bool:

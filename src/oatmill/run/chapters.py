@@ -115,24 +115,24 @@ def columns_of(study: Study) -> Columns:
     FileMissing
         with all missing files at once
     """
-    absent = [name for name in study.sources if not study.path_of(name).is_file()]
+    absent = [
+        (table, name) for table in study.sources for name, path in study.paths_of(table).items() if not path.is_file()
+    ]
     if absent and study.generate is None:
-        faults = [Fault(_("there is no such file"), file=study.sources[name].file) for name in absent]
+        faults = [Fault(_("there is no such file"), file=name) for _table, name in absent]
         raise FileMissing(_("The study file names files that do not exist."), faults)
-    return {name: frozenset(TABLES[name].names) if name in absent else _columns(study, name) for name in study.sources}
+    made = {table for table, _name in absent}
+    return {name: frozenset(TABLES[name].names) if name in made else _columns(study, name) for name in study.sources}
 
 
 def _columns(study: Study, table: str) -> frozenset[str]:
-    from oatmill.intake.files import Unreadable, open_file
+    from oatmill.intake.parts import open_table
 
-    source, fault = study.sources[table], None
-    try:
-        header = open_file(study, table).header
-    except Unreadable as unreadable:
-        header, fault = (), unreadable.fault
-    if fault:
-        raise FileMissing(_("A file of the study cannot be read."), [fault])
-    here = {name for name in TABLES[table].names if source.columns.get(name, name) in header}
+    source = study.sources[table]
+    file, faults = open_table(study, table)
+    if file is None:
+        raise FileMissing(_("A file of the study cannot be read."), faults)
+    here = {name for name in TABLES[table].names if source.columns.get(name, name) in file.header}
     return frozenset(here | set(source.constants))
 
 

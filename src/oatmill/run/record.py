@@ -61,9 +61,9 @@ def input_fingerprints(study: Study, work: Path) -> dict[str, str]:
     A file that the generator makes is not here: its settings and its source are in the keys.
     """
     known = Fingerprints(work)
-    files = {name: study.path_of(name) for name in sorted(study.sources)}
+    files = {(table, name): path for table in sorted(study.sources) for name, path in study.paths_of(table).items()}
     published = sorted((bundle() / "data" / "published").glob("*.csv"))
-    inputs = {name: known.of(path) for name, path in files.items() if path.is_file()}
+    inputs = {f"{table}: {name}": known.of(path) for (table, name), path in files.items() if path.is_file()}
     return inputs | {f"published/{path.name}": known.of(path) for path in published}
 
 
@@ -168,14 +168,15 @@ def build_manifest(
 def _inputs(study: Study, known: Fingerprints) -> list[dict[str, Any]]:
     return [
         {
-            "table": name,
-            "file": source.table if source.url_from else PurePath(source.file.replace("\\", "/")).name,
-            "sha256": known.of(study.path_of(name)),
+            "table": table,
+            "file": source.table if source.url_from else PurePath(name.replace("\\", "/")).name,
+            "sha256": known.of(path),
             "public": source.public,
             "synthetic": source.synthetic,
         }
-        for name, source in sorted(study.sources.items())
-        if study.path_of(name).is_file()
+        for table, source in sorted(study.sources.items())
+        for name, path in study.paths_of(table).items()
+        if path.is_file()
     ]
 
 

@@ -27,7 +27,7 @@ def table_ledger(released: Released) -> Table:
     """Rows read, kept and quarantined by table, and by file where a table has several."""
     wide = released.frame.pivot(index=["level", "term"], columns="estimand", values="estimate")
     wide = wide.loc[list(dict.fromkeys(zip(released.frame["level"], released.frame["term"], strict=True)))]
-    columns = ["rows_read", "rows_kept", "rows_quarantined"]
+    columns = ["rows_read", "rows_kept", "rows_quarantined", "lines_skipped"]
     names = [f"{table}: {file}" if file else table for table, file in wide.index]
     rows = pd.DataFrame({"table": names} | {name: [_number(x) for x in wide[name]] for name in columns})
     return make_table(
@@ -40,8 +40,12 @@ def table_ledger(released: Released) -> Table:
             "rows_read": _("Rows read"),
             "rows_kept": _("Rows kept"),
             "rows_quarantined": _("Quarantined"),
+            "lines_skipped": _("Lines that are no rows"),
         },
-        notes=[_("Rows read = rows kept + rows quarantined, before rounding. No row is lost silently.")],
+        notes=[
+            _("Rows read = rows kept + rows quarantined, before rounding. No row is lost silently."),
+            _("Titles, comments and blank lines are no rows. A line of totals is read as a row and quarantined."),
+        ],
     )
 
 

@@ -135,6 +135,8 @@ def read_book(
 def _quality(book: Reader) -> None:
     tables: dict[str, dict[str, Count]] = {}
     for row in book.output("ledger"):
+        if row["term"]:  # one of several files
+            continue
         kept = row["level"] == "clients" and row["estimand"] == "rows_kept"
         count = TABLE if kept else (row["estimand"], row["level"])
         tables.setdefault(row["level"], {})[row["estimand"]] = book.see(row, "estimate", count)

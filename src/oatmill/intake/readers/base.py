@@ -2,7 +2,7 @@
 
 Tables of a source called `doses`: `raw_doses` (columns c0, c1, ... of `DataFile.header`; `rowid` is the row, from 0),
 `total_doses` (`row`: rows that are sums, not clients), `skipped_doses` (`line`, `why`: lines of the file that are
-no rows), `broken_doses` (`line`: lines that could not be read).
+no rows), `broken_doses` (`line`: lines that could not be read). Of the second file of a table: `raw_doses_2`, and so on.
 """
 
 from __future__ import annotations
@@ -34,11 +34,13 @@ _WHOLE = 1e15  # below, a float that is whole is written without decimals
 
 @dataclass(frozen=True)
 class DataFile:
-    """One source: where it is, what its header says, and how it is read.
+    """One file of a source: where it is, what its header says, and how it is read.
 
     `names` are all columns of the file; `header` leaves out those that the study file drops, which are never read.
     `native`: the format has dates and numbers of its own; they come as YYYY-MM-DD and with a decimal point.
     `first_line`: what its user calls the first row, where no line of the file is skipped.
+    `part`: its number from 1, where the source has several. `parts`: of a source with several, these files; `names`
+    are then all that any of them has.
     """
 
     table: str
@@ -49,6 +51,13 @@ class DataFile:
     kind: str = "text"
     native: bool = False
     first_line: int = 2
+    part: int = 0
+    parts: tuple[DataFile, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What its DuckDB tables are called after."""
+        return f"{self.table}_{self.part}" if self.part else self.table
 
     @property
     def name(self) -> str:
@@ -58,7 +67,7 @@ class DataFile:
     @property
     def raw(self) -> str:
         """The DuckDB table of its text: columns c0, c1, ...; `rowid` is the row, from 0."""
-        return f"raw_{self.table}"
+        return f"raw_{self.key}"
 
     @property
     def taken(self) -> tuple[int, ...]:
@@ -115,10 +124,10 @@ def damaged(name: str) -> Fault:
 
 def start(con: duckdb.DuckDBPyConnection, file: DataFile) -> None:
     """Empty tables for what stands beside the rows."""
-    for name in (file.raw, *(f"{kind}_{file.table}" for kind in ("total", "skipped", "broken", "scan"))):
+    for name in (file.raw, *(f"{kind}_{file.key}" for kind in ("total", "skipped", "broken", "scan"))):
         con.execute(f"DROP TABLE IF EXISTS {name}")
-    con.execute(f"CREATE TABLE total_{file.table} (row BIGINT)")
-    con.execute(f"CREATE TABLE skipped_{file.table} (line BIGINT, why VARCHAR)")
+    con.execute(f"CREATE TABLE total_{file.key} (row BIGINT)")
+    con.execute(f"CREATE TABLE skipped_{file.key} (line BIGINT, why VARCHAR)")
 
 
 def select_rows(file: DataFile, cells: Sequence[str], source: str) -> str:
@@ -132,7 +141,7 @@ def select_rows(file: DataFile, cells: Sequence[str], source: str) -> str:
 def finish(con: duckdb.DuckDBPyConnection, file: DataFile) -> None:
     """List the rows that are totals."""
     if file.source.total_lines:
-        con.execute(f"INSERT INTO total_{file.table} SELECT rowid FROM {file.raw} WHERE is_total")
+        con.execute(f"INSERT INTO total_{file.key} SELECT rowid FROM {file.raw} WHERE is_total")
         con.execute(f"ALTER TABLE {file.raw} DROP COLUMN is_total")
 
 
@@ -143,7 +152,7 @@ def note_skipped(con: duckdb.DuckDBPyConnection, file: DataFile, skipped: Sequen
     if skipped:
         frame = pd.DataFrame(skipped, columns=["line", "why"]).astype({"why": "string"})
         con.register("skipped_now", frame)
-        con.execute(f"INSERT INTO skipped_{file.table} SELECT line, why FROM skipped_now")
+        con.execute(f"INSERT INTO skipped_{file.key} SELECT line, why FROM skipped_now")
         con.unregister("skipped_now")
 
 
@@ -158,7 +167,7 @@ def append_rows(con: duckdb.DuckDBPyConnection, file: DataFile, rows: Sequence[S
 
 def append_frame(con: duckdb.DuckDBPyConnection, file: DataFile, frame: pd.DataFrame) -> None:
     """Add a frame of text with one column for each of `file.names`."""
-    made = _exists(con, file.raw)
+    made = exists(con, file.raw)
     con.register("chunk", frame)
     query = select_rows(file, [sql.name(str(name)) for name in frame.columns], "chunk")
     con.execute(f"INSERT INTO {file.raw} {query}" if made else f"CREATE TABLE {file.raw} AS {query}")
@@ -208,9 +217,9 @@ def _number(value: Any) -> str:
 
 def lines_of(con: duckdb.DuckDBPyConnection, file: DataFile, rows: list[int]) -> list[int]:
     """Lines in the file of rows of `file.raw`. Lines that are no rows, and broken ones, count as lines."""
-    no_rows = f"SELECT line FROM skipped_{file.table}"
-    if _exists(con, f"broken_{file.table}"):
-        no_rows += f" UNION SELECT line FROM broken_{file.table}"
+    no_rows = f"SELECT line FROM skipped_{file.key}"
+    if exists(con, f"broken_{file.key}"):
+        no_rows += f" UNION SELECT line FROM broken_{file.key}"
     found = con.execute(f"SELECT DISTINCT line FROM ({no_rows}) WHERE line IS NOT NULL ORDER BY 1").fetchall()
     return place([line for (line,) in found], [row + file.first_line for row in rows])
 
@@ -225,7 +234,7 @@ def place(skipped: Sequence[int], lines: Iterable[int]) -> list[int]:
     return [line + bisect_right(before, line) for line in lines]
 
 
-def _exists(con: duckdb.DuckDBPyConnection, table: str) -> bool:
+def exists(con: duckdb.DuckDBPyConnection, table: str) -> bool:
     found = con.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [table]).fetchall()
     return bool(found[0][0])
 

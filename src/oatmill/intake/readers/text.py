@@ -97,7 +97,7 @@ def _load(con: duckdb.DuckDBPyConnection, file: DataFile, folder: Path, copies: 
     import duckdb
 
     def copy(name: str) -> Path:
-        copies.append(folder / f"{file.table}.{name}.csv")
+        copies.append(folder / f"{file.key}.{name}.csv")
         return copies[-1]
 
     try:
@@ -138,7 +138,7 @@ def _copy_into(con: duckdb.DuckDBPyConnection, file: DataFile, path: Path) -> No
         f"delim = {sql.value(file.delimiter)}, quote = '\"', escape = '\"', header = true, auto_detect = false, "
         f"strict_mode = true, compression = 'none', max_line_size = {LONGEST_LINE}, columns = {{{columns}}}, "
         f"store_rejects = true, rejects_limit = {_MOST_BROKEN}, "
-        f"rejects_table = 'broken_{file.table}', rejects_scan = 'scan_{file.table}')"
+        f"rejects_table = 'broken_{file.key}', rejects_scan = 'scan_{file.key}')"
     )
     cells = [f"x{position}" for position in range(len(file.names))]
     con.execute(f"CREATE TABLE {file.raw} AS {select_rows(file, cells, rows)}")
@@ -161,7 +161,7 @@ def _notes(con: duckdb.DuckDBPyConnection, file: DataFile, path: Path, number: i
     """Blank lines and lines inside quotes, where the file has more lines than rows."""
     if lines.has_care(file.source) or file.source.url_from:  # they are known, or rows have no lines
         return []
-    broken = con.execute(f"SELECT count(DISTINCT line) FROM broken_{file.table}").fetchall()[0][0]
+    broken = con.execute(f"SELECT count(DISTINCT line) FROM broken_{file.key}").fetchall()[0][0]
     known = 1 + _count(con, file.raw) + broken
     if number == known:
         return []
@@ -177,12 +177,10 @@ def _note(con: duckdb.DuckDBPyConnection, file: DataFile, skipped: list[tuple[in
         return
     note_skipped(con, file, skipped)
     # DuckDB counts only rows and broken lines.
-    bad = con.execute(
-        f"SELECT DISTINCT line FROM broken_{file.table} WHERE line IS NOT NULL ORDER BY 1 DESC"
-    ).fetchall()
+    bad = con.execute(f"SELECT DISTINCT line FROM broken_{file.key} WHERE line IS NOT NULL ORDER BY 1 DESC").fetchall()
     for (line,) in bad:
         (true,) = place([number for number, _why in skipped], [line])
-        con.execute(f"UPDATE broken_{file.table} SET line = ? WHERE line = ?", [true, line])
+        con.execute(f"UPDATE broken_{file.key} SET line = ? WHERE line = ?", [true, line])
 
 
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
@@ -202,7 +200,7 @@ def _broken_lines(con: duckdb.DuckDBPyConnection, file: DataFile) -> list[Fault]
         "INVALID ENCODING": _("bytes that are not UTF-8 text"),
     }
     found = con.execute(
-        f"SELECT error_type::VARCHAR, list(DISTINCT line ORDER BY line) FROM broken_{file.table} GROUP BY 1 ORDER BY 1"
+        f"SELECT error_type::VARCHAR, list(DISTINCT line ORDER BY line) FROM broken_{file.key} GROUP BY 1 ORDER BY 1"
     ).fetchall()
     return [
         Fault(
