@@ -6,6 +6,7 @@ Needs nothing but Python 3.11 to 3.13 and a package index. Standard library only
     python bootstrap.py test       ... then run the tests
     python bootstrap.py check      format, lint, types, tests
     python bootstrap.py lab        JupyterLab on the notebooks, in an environment of its own (.venv-lab)
+    python bootstrap.py spark      the tests of the episodes on DuckDB and Spark, in an environment of its own (.venv-spark); needs Java
     python bootstrap.py soak       the long runs; appends a dated line to bench/soak.csv
     python bootstrap.py bench      timings against named peers
     python bootstrap.py lock       resolve requirements.lock again (maintainers; `lock --upgrade` takes newer versions)
@@ -34,7 +35,8 @@ ROOT = Path(__file__).resolve().parent
 LOCK = ROOT / "requirements.lock"
 # Whole files of tests, two at a time and more where there are processors: what a file builds, it builds once.
 PARALLEL = ("-n", str(max(2, min(os.cpu_count() or 1, 4))), "--dist", "loadfile")
-SECTIONS = ("run", "dev", "lab")
+SECTIONS = ("run", "dev", "lab", "spark")
+SOURCES = ("pyspark",)  # the only package without a wheel
 HEADING = re.compile(r"^# == (\w+) ==$")
 OLDEST, NEWEST = (3, 11), (3, 13)
 
@@ -60,7 +62,7 @@ def check_python() -> None:
 
 
 def read_lock() -> dict[str, list[str]]:
-    """The lock's entries by section: run (what a report needs), dev (tests), lab (JupyterLab)."""
+    """The lock's entries by section: run (what a report needs), dev (tests), lab (JupyterLab), spark (Ibis, PySpark)."""
     sections: dict[str, list[str]] = {name: [] for name in SECTIONS}
     current = None
     for line in LOCK.read_text(encoding="utf-8").splitlines():
@@ -144,11 +146,17 @@ def install_locked(python: Path, entries: list[str]) -> None:
         elif line.startswith("Installing collected"):
             say("      unpacking")
 
+    options = ["--require-hashes", "--no-deps", "--progress-bar", "off"]
+    # What has no wheel is built with the setuptools of the lock, which has to be there first.
+    built = [entry for entry in entries if named(entry) in SOURCES]
+    wheels = [entry for entry in entries if entry not in built]
     with tempfile.TemporaryDirectory() as scratch:
         part = Path(scratch) / "requirements.txt"
-        part.write_text("\n".join(entries) + "\n", encoding="utf-8")
-        options = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--progress-bar", "off"]
-        run_pip(python, ["install", *options, "-r", str(part)], progress)
+        part.write_text("\n".join(wheels) + "\n", encoding="utf-8")
+        run_pip(python, ["install", *options, "--only-binary", ":all:", "-r", str(part)], progress)
+        if built:
+            part.write_text("\n".join(built) + "\n", encoding="utf-8")
+            run_pip(python, ["install", *options, "--use-pep517", "--no-build-isolation", "-r", str(part)], progress)
 
 
 def run_pip(python: Path, words: list[str], each_line: Callable[[str], None]) -> None:
@@ -174,16 +182,22 @@ def resolve_lock(python: Path, words: list[str]) -> int:
 
     Versions stay as they are where they still fit; `words` go to uv: `--upgrade`, or `--upgrade-package NAME`.
     """
-    everything = compile_entries(python, ("build", "formats", "dev", "lab"), words=words)
-    pinned = "\n".join(re.sub(r" ;.*", "", entry.split(" \\")[0]) for entry in everything.values())
+    extras = ("build", "formats", "dev", "lab", "spark")
+    everything = compile_entries(python, extras, words=words)
+    everything = compile_entries(python, extras, pins_of(everything), sources=True) | everything
+    pinned = pins_of(everything)
+    run_extras = ("build", "formats")
     names = {
-        "run": set(compile_entries(python, ("build", "formats"), pinned)),
-        "dev": set(compile_entries(python, ("build", "formats", "dev"), pinned)),
-        "lab": set(everything),
+        "run": set(compile_entries(python, run_extras, pinned)),
+        "dev": set(compile_entries(python, (*run_extras, "dev"), pinned)),
+        "lab": set(compile_entries(python, (*run_extras, "dev", "lab"), pinned)),
+        "spark": set(compile_entries(python, (*run_extras, "dev", "spark"), pinned, sources=True)),
     }
+    names["run"] |= (names["lab"] & names["spark"]) - names["dev"]  # neither environment holds the other's section
     lines = [
         "# Made by `python bootstrap.py lock` from pyproject.toml; do not edit.",
         "# run: what a report needs. dev: what the tests need besides. lab: what JupyterLab needs besides.",
+        "# spark: what the episodes on DuckDB or Spark by way of Ibis need besides.",
     ]
     done: set[str] = set()
     for section in SECTIONS:
@@ -195,15 +209,31 @@ def resolve_lock(python: Path, words: list[str]) -> int:
     return 0
 
 
+def named(entry: str) -> str:
+    return re.split(r"[=<>;\[ ]", entry, maxsplit=1)[0]
+
+
+def pins_of(entries: dict[str, str]) -> str:
+    return "\n".join(re.sub(r" ;.*", "", entry.split(" \\")[0]) for entry in entries.values())
+
+
 def compile_entries(
-    python: Path, extras: tuple[str, ...], constraints: str = "", words: list[str] | None = None
+    python: Path,
+    extras: tuple[str, ...],
+    constraints: str = "",
+    *,
+    sources: bool = False,
+    words: list[str] | None = None,
 ) -> dict[str, str]:
-    options = "--universal --only-binary :all: --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url"
+    """What uv resolves for these extras, from wheels only; `sources`: with the packages that have none."""
+    options = "--universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url"
     with tempfile.TemporaryDirectory() as scratch:
-        pins, target = Path(scratch) / "pins.txt", Path(scratch) / "resolved.txt"
+        pins, target, without = (Path(scratch) / name for name in ("pins.txt", "resolved.txt", "without.txt"))
         pins.write_text(constraints + "\n", encoding="utf-8")
+        without.write_text("\n".join(SOURCES) + "\n", encoding="utf-8")
         shutil.copyfile(LOCK, target)  # uv keeps the versions that it finds where it writes
         command = ["pip", "compile", *options.split(), "--quiet", "--constraint", str(pins), "pyproject.toml"]
+        command += [] if sources else ["--only-binary", ":all:", "--excludes", str(without)]
         for extra in extras:
             command += ["--extra", extra]
         subprocess.run(
@@ -220,7 +250,7 @@ def compile_entries(
         if line.startswith(" "):
             entries[name] += "\n" + line
         elif line and not line.startswith("#"):
-            name = re.split(r"[=<>;\[ ]", line, maxsplit=1)[0]
+            name = named(line)
             # a package with two entries (two markers) keeps both
             entries[name] = f"{entries[name]}\n{line}" if name in entries else line
     return entries
@@ -228,11 +258,19 @@ def compile_entries(
 
 def check_lock(python: Path) -> int:
     """Resolve the lock from wheels only, for each platform and Python that Oatmill supports."""
+    with tempfile.TemporaryDirectory() as scratch:
+        locked = Path(scratch) / "wheels.txt"
+        entries = [entry for entry in wanted_entries(SECTIONS) if named(entry) not in SOURCES]
+        locked.write_text("\n".join(entries) + "\n", encoding="utf-8")
+        return check_wheels(python, locked)
+
+
+def check_wheels(python: Path, locked: Path) -> int:
     failed = 0
     for platform in ("windows", "macos", "linux"):
         for version in ("3.11", "3.12", "3.13"):
             words = ["-m", "uv", "pip", "compile", "--quiet", "--only-binary", ":all:", "--no-deps", "-o", os.devnull]
-            words += ["--python-platform", platform, "--python-version", version, str(LOCK)]
+            words += ["--python-platform", platform, "--python-version", version, str(locked)]
             code = run(python, *words)
             say(f"{platform:8} Python {version}: {'wheels for every package' if code == 0 else 'NOT INSTALLABLE'}")
             failed += code != 0
@@ -266,6 +304,7 @@ def main(words: list[str]) -> int:
         "test": lambda python: run(python, "-m", "pytest", *PARALLEL, *rest),
         "check": lambda python: run_checks(python, rest),
         "lab": lambda python: run(python, "-m", "jupyterlab", "notebooks", *rest),
+        "spark": lambda python: run(python, "-m", "pytest", "tests/spark", *rest),
         "soak": lambda python: run(python, "bench/soak.py", *rest),
         "bench": lambda python: run(python, "bench/bench.py", *rest),
         "lock": lambda python: resolve_lock(python, rest),
@@ -275,6 +314,8 @@ def main(words: list[str]) -> int:
         sys.exit(f"Unknown command: {command}. Known: {', '.join(actions)}")
     if command == "lab":
         return actions[command](build_environment(ROOT / ".venv-lab", ("run", "lab")))
+    if command == "spark":
+        return actions[command](build_environment(ROOT / ".venv-spark", ("run", "dev", "spark")))
     sections = ("run",) if command in ("report", "env", "oatmill") else ("run", "dev")
     return actions[command](build_environment(ROOT / ".venv", sections))
 

@@ -29,7 +29,7 @@ CONDA = yaml.safe_load(CONDA_TEXT)
 GROUPS = {"dependencies": PROJECT["dependencies"]} | PROJECT["optional-dependencies"]
 # which sections of the lock an environment with this group is built from
 SECTIONS_OF = dict.fromkeys(("dependencies", "build", "formats"), ("run",))
-SECTIONS_OF |= {"dev": ("run", "dev"), "lab": ("run", "dev", "lab")}
+SECTIONS_OF |= {"dev": ("run", "dev"), "lab": ("run", "dev", "lab"), "spark": ("run", "dev", "spark")}
 
 
 def requirement(entry: str) -> Requirement:
@@ -59,8 +59,12 @@ def test_lock_satisfies_what_the_project_asks_for(group, line):
     assert all(wanted.specifier.contains(version, prereleases=True) for version in found), f"{line}: locked {found}"
 
 
+# imported where the study file asks for an engine of another kind, with a message of its own where it is absent
+ENGINES = {"ibis": "ibis-framework", "pyspark": "pyspark"}
+
+
 def test_what_oatmill_imports_is_installed_for_a_report():
-    """Nothing in `src` needs a package that only the tests or JupyterLab bring."""
+    """Nothing in `src` needs a package that only the tests or JupyterLab bring; Ibis and Spark are asked for apart."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "src" / "oatmill").rglob("*.py")]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
@@ -68,7 +72,14 @@ def test_what_oatmill_imports_is_installed_for_a_report():
     roots = {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - {"oatmill"}
     installed, owners = set(versions(("run",))), packages_distributions()
     absent = {root for root in roots if installed.isdisjoint(map(canonicalize_name, owners.get(root, [])))}
-    assert not absent
+    assert absent <= set(ENGINES)
+    assert set(ENGINES.values()) <= set(versions(("spark",)))
+
+
+def test_only_what_has_no_wheel_is_built_from_source():
+    """pip takes wheels alone, but for these; they are built with the setuptools of the lock, without a download."""
+    assert set(BOOTSTRAP["SOURCES"]) == {"pyspark"} <= set(versions(("spark",)))
+    assert "setuptools" in versions(("run",))
 
 
 def test_every_group_of_the_project_has_its_sections():
