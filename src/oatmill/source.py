@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -67,3 +68,11 @@ class Source(Frozen):
     def format_of(self, column: str) -> str:
         """The strptime format of a date column."""
         return self.date_formats.get(column, self.date_format)
+
+
+class Misspelt(ValueError):
+    """A name in a place whose allowed names depend on other keys."""
+
+    def __init__(self, place: tuple[str | int, ...], known: Sequence[str], found: str | None = None):
+        super().__init__(str(place))
+        self.place, self.known, self.found = place, known, found
