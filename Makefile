@@ -4,7 +4,7 @@
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: help report test check lab bench soak lock lock-check env clean
+.PHONY: help report test check lab spark bench soak lock lock-check env clean
 .DEFAULT_GOAL := help
 
 help: ## show these targets
@@ -12,6 +12,7 @@ help: ## show these targets
 	@echo "make test        build the environment if needed, run the tests"
 	@echo "make check       format, lint, types, tests"
 	@echo "make lab         JupyterLab on the notebooks, in an environment of its own"
+	@echo "make spark       the tests of the episodes on DuckDB and Spark, in an environment of its own; needs Java"
 	@echo "make bench       timings against named peers"
 	@echo "make soak        the long runs; appends a dated line to bench/soak.csv"
 	@echo "make lock        resolve requirements.lock again (maintainers)"
@@ -19,8 +20,8 @@ help: ## show these targets
 	@echo "make env         build the environment only"
 	@echo "make clean       remove the environments and the tools' caches; reports/ and work/ stay"
 
-report test check lab bench soak lock lock-check env:
+report test check lab spark bench soak lock lock-check env:
 	$(PYTHON) bootstrap.py $@ $(ARGS)
 
 clean:
-	rm -rf .venv .venv-lab .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .venv-lab .venv-spark .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

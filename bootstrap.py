@@ -291,6 +291,12 @@ def run_checks(python: Path, words: list[str]) -> int:
     return 0
 
 
+def run_spark(python: Path, words: list[str]) -> int:
+    """The tests of the other engines; nothing is skipped, and one process has one Spark."""
+    os.environ["OATMILL_REQUIRE"] = "ibis,java"
+    return run(python, "-m", "pytest", "tests/spark", *words)
+
+
 def main(words: list[str]) -> int:
     command, rest = (words[0], words[1:]) if words else ("", [])
     if command in ("", "-h", "--help", "help"):
@@ -304,7 +310,7 @@ def main(words: list[str]) -> int:
         "test": lambda python: run(python, "-m", "pytest", *PARALLEL, *rest),
         "check": lambda python: run_checks(python, rest),
         "lab": lambda python: run(python, "-m", "jupyterlab", "notebooks", *rest),
-        "spark": lambda python: run(python, "-m", "pytest", "tests/spark", *rest),
+        "spark": lambda python: run_spark(python, rest),
         "soak": lambda python: run(python, "bench/soak.py", *rest),
         "bench": lambda python: run(python, "bench/bench.py", *rest),
         "lock": lambda python: resolve_lock(python, rest),

@@ -11,6 +11,7 @@ OATMILL_REQUIRE (names, separated by commas) asks for it, as `.ci/run` does: not
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from collections.abc import Callable
@@ -36,6 +37,11 @@ def _folder(variable: str, name: str) -> Path | None:
     return folder if folder.is_dir() else None
 
 
+def _package(name: str) -> Path | None:
+    found = importlib.util.find_spec(name)
+    return Path(found.origin) if found and found.origin else None
+
+
 # name -> how to find it, and what to do where it is absent
 REQUIREMENTS: dict[str, tuple[Callable[[], Path | None], str]] = {
     "chromium": (
@@ -44,6 +50,7 @@ REQUIREMENTS: dict[str, tuple[Callable[[], Path | None], str]] = {
     ),
     "postgresql": (lambda: _program("pg_ctl", "pg_ctlcluster"), "PostgreSQL is not installed"),
     "java": (lambda: _program("java"), "Java is not installed"),
+    "ibis": (lambda: _package("ibis"), "the extra `spark` is not installed; run: python bootstrap.py spark"),
     "make": (lambda: _program("make"), "make is not installed"),
     "git": (
         lambda: _program("git") if (ROOT / ".git").exists() else None,

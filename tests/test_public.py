@@ -10,6 +10,7 @@ from pathlib import Path
 
 import oatmill
 from oatmill.cli.words import build_parser
+from oatmill.engine import Engine
 from oatmill.errors import EXIT_CODES
 from oatmill.pages import RESULT_COLUMNS
 from oatmill.study import Definitions, Disclosure, Generate, Source, Study
@@ -23,7 +24,7 @@ def commands() -> dict[str, list[str]]:
 
 
 def public_text() -> str:
-    models = (Study, Source, Definitions, Disclosure, Generate)
+    models = (Study, Source, Definitions, Disclosure, Engine, Generate)
     parts = {
         "import oatmill as om": list(oatmill.__all__),
         "commands": [f"{name}: {' '.join(words)}" for name, words in sorted(commands().items())],

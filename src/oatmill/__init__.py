@@ -9,6 +9,7 @@ import each other. The architecture test reads the order here.
     definitions     the registry of retention definitions and their sources
     profiles        disclosure profiles, read from one commented data file
     source          where one table is and how it is read
+    engine          what makes the episodes: Oatmill, DuckDB or Spark
     study           the study file -> a frozen Study
     store           stations on disk, fingerprints, keys
     published       figures copied from papers, read exactly as they stand there

@@ -144,7 +144,7 @@ class ReleaseRefused(OatmillError):
 
 
 class PackageMissing(OatmillError):
-    """A file needs a package of the extra `formats` that is not installed."""
+    """A file needs a package of the extra `formats`, or an engine one of `spark`, that is not installed."""
 
     exit_code = 23
 
@@ -153,6 +153,12 @@ class DatabaseUnreachable(OatmillError):
     """A database named in the study file cannot be read; the message says at which step."""
 
     exit_code = 24
+
+
+class EngineUnreachable(OatmillError):
+    """The engine that the study file names cannot be reached, or its log is not the one that was read."""
+
+    exit_code = 25
 
 
 class ChapterFailed(OatmillError):

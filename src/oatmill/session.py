@@ -206,8 +206,10 @@ class Session:
     @cached_property
     def calendar(self) -> SiteCalendar:
         from oatmill.episodes import build_calendar
+        from oatmill.episodes.engines import other_engine
 
-        return build_calendar(self.doses, self.intake.sites, self.definitions, self._opened())
+        with other_engine(self.study.engine, self.doses) as engine:
+            return build_calendar(self.doses, self.intake.sites, self.definitions, self._opened(), engine=engine)
 
     @property
     def doses(self) -> Path:
@@ -231,7 +233,7 @@ class Session:
         from oatmill.rules import Log
 
         tests = self.intake.tables.get("tests")
-        return Log(self.doses, self.definitions, self.calendar, self._clients, self.exits, tests)
+        return Log(self.doses, self.definitions, self.calendar, self._clients, self.exits, tests, self.study.engine)
 
     def episodes(self, gap_days: int | None = None, *, view: str | None = None) -> pd.DataFrame:
         """Treatment episodes by the gap rule; None: the study's own gap and view."""

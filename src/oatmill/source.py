@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,3 +98,11 @@ def _matched(written: str, folder: Path) -> list[str]:
     found = [Path(name) for name in glob.glob(written, root_dir=folder, recursive=True)]  # noqa: PTH207 # a whole path, too
     # Excel keeps a file that begins so beside a workbook that is open.
     return sorted(path.as_posix() for path in found if (folder / path).is_file() and not path.name.startswith("~$"))
+
+
+class Misspelt(ValueError):
+    """A name in a place whose allowed names depend on other keys."""
+
+    def __init__(self, place: tuple[str | int, ...], known: Sequence[str], found: str | None = None):
+        super().__init__(str(place))
+        self.place, self.known, self.found = place, known, found

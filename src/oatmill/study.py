@@ -16,10 +16,11 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from oatmill.engine import BUILTIN, Engine
 from oatmill.errors import Fault, StudyInvalid, StudyMissing, StudyNotYaml
 from oatmill.profiles import PROFILES, Threshold
 from oatmill.schema import DOSE_MEANINGS, MEDICATIONS, PLAUSIBLE_DOSE_MG, TABLES
-from oatmill.source import Frozen, Source, find_files
+from oatmill.source import Frozen, Misspelt, Source, find_files
 from oatmill.text import LANGUAGES, _, visible
 
 FORMAT = 1
@@ -136,6 +137,7 @@ class Study(Frozen):
     covariates: tuple[str, ...] = ("sex", "age")
     disclosure: Disclosure = Disclosure()
     seed: int = Field(20240101, ge=0)
+    engine: Engine = BUILTIN
     generate: Generate | None = None
     folder: Path = Field(Path(), exclude=True)
     exports: Path | None = Field(None, exclude=True, description="folder of what was read from databases")
@@ -164,11 +166,11 @@ class Study(Frozen):
             for key in ("columns", "codes", "constants", "date_formats"):
                 for column in getattr(source, key):
                     if column not in known:
-                        raise _Misspelt(("sources", table, key, column), known)
+                        raise Misspelt(("sources", table, key, column), known)
         allowed = [name for name in TABLES["clients"].names if name != "client_id"]
         for position, covariate in enumerate(self.covariates):
             if covariate not in allowed:
-                raise _Misspelt(("covariates", position), allowed, found=covariate)
+                raise Misspelt(("covariates", position), allowed, found=covariate)
         return self
 
     @property
@@ -187,14 +189,6 @@ class Study(Frozen):
     def databases(self) -> dict[str, Source]:
         """The sources that are read from a database."""
         return {table: source for table, source in self.sources.items() if source.url_from}
-
-
-class _Misspelt(ValueError):
-    """A name in a place whose allowed names depend on other keys."""
-
-    def __init__(self, place: tuple[str | int, ...], known: Sequence[str], found: str | None = None):
-        super().__init__(str(place))
-        self.place, self.known, self.found = place, known, found
 
 
 def read_study(path: Path | str, changes: Mapping[str, Any] | None = None) -> Study:
@@ -322,7 +316,7 @@ def _set(tree: dict[str, Any], keys: list[str], value: Any) -> None:
 def _fault(problem: Any, lines: Mapping[tuple[str | int, ...], int], file: Path) -> Fault:
     place, known, found = tuple(problem["loc"]), [], None
     cause = problem.get("ctx", {}).get("error")
-    if isinstance(cause, _Misspelt):
+    if isinstance(cause, Misspelt):
         place, known, found = cause.place, list(cause.known), cause.found
     elif problem["type"] == "extra_forbidden":
         known = _keys_at(place[:-1])
@@ -362,6 +356,7 @@ def _keys_at(place: tuple[str | int, ...]) -> list[str]:
         ("definitions",): Definitions,
         ("disclosure",): Disclosure,
         ("generate",): Generate,
+        ("engine",): Engine,
     }
     model = models.get(place)
     return [name for name in model.model_fields if name != "folder"] if model else []

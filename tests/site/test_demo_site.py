@@ -28,6 +28,7 @@ OTHERS = (
     "capabilities",
     "dictionary",
     "messages",
+    "cluster",
     "glossary",
     "references",
     "provenance",

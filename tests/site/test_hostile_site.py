@@ -114,7 +114,7 @@ def report(requires, tmp_path_factory) -> Path:
 
 
 PAGES = (
-    "index", "10_data_quality", "20_cohort", "90_hostile", "methods", "capabilities", "dictionary", "messages", "glossary", "references",
+    "index", "10_data_quality", "20_cohort", "90_hostile", "methods", "capabilities", "dictionary", "messages", "cluster", "glossary", "references",
     "provenance", "genindex", "search",
 )  # fmt: skip
 # Elements that nothing of ours makes, and attributes that would run or fetch something of theirs.

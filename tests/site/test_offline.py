@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 PAGES = (
-    "index", "30_retention", "50_registry", "methods", "disclosure", "capabilities", "dictionary", "messages", "glossary", "references",
+    "index", "30_retention", "50_registry", "methods", "disclosure", "capabilities", "dictionary", "messages", "cluster", "glossary", "references",
     "provenance", "search", "genindex",
 )  # fmt: skip
 WIDTHS = {"desktop": 1280, "phone": 390}

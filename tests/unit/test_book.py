@@ -321,6 +321,7 @@ def test_book_holds_sources_only():
     assert held == {
         "_config.yml",
         "_static",
+        "cluster.md",
         "disclosure.md",
         "glossary.md",
         "locale",

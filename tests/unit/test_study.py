@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from oatmill.errors import StudyInvalid, StudyMissing, StudyNotYaml
-from oatmill.study import read_study
+from oatmill.study import read_study, settings_of
 
 SMALLEST = "oatmill: 1\nid: try\ntitle: Try\n"
 
@@ -109,3 +109,29 @@ def test_a_change_below_something_that_has_no_keys_is_refused(tmp_path: Path) ->
     assert read_study(folder, {"definitions.gap_days": 14}).definitions.gap_days == 14
     with pytest.raises(StudyInvalid, match="has no keys of its own"):
         read_study(folder, {"title.x": 1})
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("engine: sparc", "did you mean `spark`? (known: builtin, duckdb, spark)"),
+        ("engine: {name: Duckdb}", "did you mean `duckdb`?"),
+        ("engine: {name: spark, masterfrom: X}", "did you mean `master_from`?"),
+        ("engine: spark", "`master_from:` beside `name: spark`"),
+        ("engine: {name: duckdb, table: a.b}", "only beside `name: spark`"),
+        ("engine: {name: spark, master_from: 'spark://host:7077'}", "pattern"),
+        ("engine: 7", "valid dictionary"),
+    ],
+)
+def test_an_engine_that_is_not_allowed(tmp_path: Path, line: str, expected: str) -> None:
+    with pytest.raises(StudyInvalid) as caught:
+        read_study(written(tmp_path, f"oatmill: 1\nid: a\ntitle: T\n{line}\n"))
+    assert "study.yaml, line 4" in caught.value.report()
+    assert expected in caught.value.report()
+
+
+def test_where_the_cluster_is_leaves_the_study_file_for_no_other_file(tmp_path: Path) -> None:
+    engine = "engine: {name: spark, master_from: OUR_SPARK, table: secret_schema.doses}"
+    study = read_study(written(tmp_path, f"oatmill: 1\nid: a\ntitle: T\n{engine}\n"))
+    assert (study.engine.master_from, study.engine.table) == ("OUR_SPARK", "secret_schema.doses")
+    assert settings_of(study)["engine"] == {"name": "spark"}

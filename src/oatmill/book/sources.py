@@ -18,7 +18,9 @@ from oatmill.run import BookMaterial, Page
 from oatmill.store import bundle
 from oatmill.text import _, in_html
 
-_ABOUT = ("methods", "disclosure", "capabilities", "dictionary", "messages", "glossary", "references", "provenance")
+_ABOUT = (
+    "methods", "disclosure", "capabilities", "dictionary", "messages", "cluster", "glossary", "references", "provenance",
+)  # fmt: skip
 _SETTINGS_MARK = "<!-- settings -->"
 _PROFILE_MARK = "<!-- profile -->"
 

@@ -2,7 +2,8 @@
 
 Reading order: `log` (rows of the log, in chunks of clients; `shuffled` brings another one into order), `calendar`
 (each site's log and its holes), `spells` (what each row covers and where an episode ends; compiled in `_kernels`),
-`exits` (why), `starters` (who begins in the log).
+`exits` (why), `starters` (who begins in the log). `engines` and `expression`: the same rule on DuckDB or Spark, by way
+of Ibis. `trace` explains one client's episodes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from oatmill.episodes.calendar import MissingLog, SiteCalendar, build_calendar, day_number
-from oatmill.episodes.exits import Links, count_fates, doses_follow, link_exits
+from oatmill.episodes.engines import BuiltinLog, EngineLog
+from oatmill.episodes.exits import Links, count_fates, link_exits
 from oatmill.episodes.log import MEMORY, ROWS_AT_ONCE, Rows, map_rows
 from oatmill.episodes.spells import build_spells, covered_until
 from oatmill.episodes.starters import add_starters, check_washout, opened_with_log
@@ -23,6 +25,7 @@ from oatmill.study import Definitions
 from oatmill.text import _
 
 __all__ = [
+    "BuiltinLog",
     "MissingLog",
     "Rows",
     "SiteCalendar",
@@ -49,6 +52,7 @@ def build_episodes(
     view: str | None = None,
     rows_at_once: int = ROWS_AT_ONCE,
     memory: int = MEMORY,
+    engine: EngineLog | None = None,
 ) -> pd.DataFrame:
     """Treatment episodes by the gap rule, one row per client and episode.
 
@@ -62,6 +66,7 @@ def build_episodes(
     gap_days, view : instead of those of the definitions
     rows_at_once : rows of the log held in memory at a time
     memory : bytes that bringing an unsorted log into order may take
+    engine : the same log at another engine (`engines.open_log`), which then does the work
 
     Returns
     -------
@@ -87,15 +92,16 @@ def build_episodes(
     a retained one: whether it ended is not known yet, which is why time is cut at A and not at C.
     """
     definitions = with_gap(definitions, gap_days, view)
-    spells = build_spells(doses, definitions, calendar, exits, rows_at_once=rows_at_once, memory=memory)
+    log = engine or BuiltinLog(doses, rows_at_once, memory)
+    spells = log.spells(definitions, calendar, exits)
     if not len(spells):
         raise TableEmpty(
             _("There is no dose on or before the data cut."),
             cure=_("Check `definitions.data_cut` and the dates of the doses."),
         )
     spells = _assessed(spells, definitions, calendar)
-    links = link_records(spells, exits, doses, definitions, calendar)
-    moved = _moved(spells, doses, definitions, calendar)
+    links = link_records(spells, exits, log, definitions, calendar)
+    moved = _moved(spells, log, definitions, calendar)
     episodes = _frame(spells, links, moved, calendar, definitions.gap_days)
     home = spells["site"].to_numpy()
     episodes["log_first_day"] = calendar.first_day[home].astype(np.int32)
@@ -119,8 +125,9 @@ def count_exit_records(
     dose, or a client who is not in the log); `after_cut`.
     """
     definitions = with_gap(definitions, gap_days, view)
-    spells = _assessed(build_spells(doses, definitions, calendar, exits), definitions, calendar)
-    return count_fates(usable_exits(exits)["reason"], link_records(spells, exits, doses, definitions, calendar))
+    log = BuiltinLog(doses)
+    spells = _assessed(log.spells(definitions, calendar, exits), definitions, calendar)
+    return count_fates(usable_exits(exits)["reason"], link_records(spells, exits, log, definitions, calendar))
 
 
 def with_gap(definitions: Definitions, gap_days: int | None, view: str | None = None) -> Definitions:
@@ -152,14 +159,18 @@ def _assessed(spells: pd.DataFrame, definitions: Definitions, calendar: SiteCale
 
 
 def link_records(
-    spells: pd.DataFrame, exits: pd.DataFrame | None, doses: Path, definitions: Definitions, calendar: SiteCalendar
+    spells: pd.DataFrame,
+    exits: pd.DataFrame | None,
+    log: BuiltinLog | EngineLog,
+    definitions: Definitions,
+    calendar: SiteCalendar,
 ) -> Links:
     """Recorded exits linked to episodes (client, start_day, end_day, open; sorted by client and start)."""
     records = usable_exits(exits)
     prison = records["reason"].eq("prison").to_numpy()
     inside = np.zeros(len(records), dtype=bool)
     who, when = (records.loc[prison, name].to_numpy(np.int64) for name in ("client", "day"))
-    inside[prison] = doses_follow(doses, who, when, definitions.gap_days, calendar.data_cut)
+    inside[prison] = log.doses_follow(who, when, definitions.gap_days, calendar.data_cut)
     return link_exits(
         spells,
         records,
@@ -170,13 +181,15 @@ def link_records(
     )
 
 
-def _moved(spells: pd.DataFrame, doses: Path, definitions: Definitions, calendar: SiteCalendar) -> np.ndarray:
+def _moved(
+    spells: pd.DataFrame, log: BuiltinLog | EngineLog, definitions: Definitions, calendar: SiteCalendar
+) -> np.ndarray:
     """Whether doses follow within the gap: elsewhere, so only in the programme view."""
     ended = ~spells["open"].to_numpy()
     if definitions.view != "programme":
         return np.zeros(len(spells), dtype=bool)
     who, when = spells["client"].to_numpy(np.int64), spells["end_day"].to_numpy(np.int64)
-    return ended & doses_follow(doses, who, when, definitions.gap_days, calendar.data_cut)
+    return ended & log.doses_follow(who, when, definitions.gap_days, calendar.data_cut)
 
 
 def _frame(

@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import duckdb
 import numpy as np
@@ -18,6 +18,9 @@ import pandas as pd
 from oatmill.episodes._kernels import count_site_days
 from oatmill.episodes.log import Ints, pack, stream
 from oatmill.study import Definitions
+
+if TYPE_CHECKING:
+    from oatmill.episodes.engines import EngineLog
 
 MissingLog: TypeAlias = Literal["skip", "dose_free", "covered"]
 
@@ -130,6 +133,7 @@ def build_calendar(
     opened: Mapping[str, int | dt.date] | None = None,
     *,
     missing_log: MissingLog = "skip",
+    engine: EngineLog | None = None,
 ) -> SiteCalendar:
     """The calendar of every site's log.
 
@@ -140,6 +144,7 @@ def build_calendar(
     definitions : `data_cut` and `closing_weekdays` are read
     opened : site code -> opening day (day number or date), where it is known
     missing_log : how days of missing log count (see `SiteCalendar`)
+    engine : the same log at another engine, which then counts its rows
 
     Notes
     -----
@@ -151,12 +156,13 @@ def build_calendar(
     """
     codes = tuple(sites)
     with duckdb.connect() as connection:
-        cut = _data_cut(connection, doses, definitions)
-        site, day, n = _site_days(connection, doses, cut, len(codes))
+        log = engine or _Counted(connection, doses, len(codes))
+        cut = log.last_day() or 0 if definitions.data_cut is None else day_number(definitions.data_cut)
+        site, day, n = log.site_days(cut)
         run_site, start, end = _runs(site, day, cut, definitions.closing_weekdays)
         keep = _enough_before(site, day, n, run_site, start)
         run_site, start, end = run_site[keep], start[keep], end[keep]
-        keep = _clients_before(connection, doses, run_site, start) >= MIN_CLIENTS_BEFORE
+        keep = log.clients_before(run_site, start) >= MIN_CLIENTS_BEFORE
         run_site, start, end = run_site[keep], start[keep], end[keep]
     first_day, last_day = np.full(len(codes) + 1, _NO_DAY), np.full(len(codes) + 1, -_NO_DAY)
     np.minimum.at(first_day, site, day)
@@ -175,11 +181,26 @@ def day_number(date: int | dt.date) -> int:
     return int(date) if isinstance(date, int | np.integer) else int(np.datetime64(date, "D").astype(np.int64))
 
 
-def _data_cut(connection: duckdb.DuckDBPyConnection, doses: Path, definitions: Definitions) -> int:
-    if definitions.data_cut is not None:
-        return day_number(definitions.data_cut)
-    row = connection.execute("SELECT max(day) FROM read_parquet($doses)", {"doses": str(doses)}).fetchone()
-    return int(row[0]) if row and row[0] is not None else 0
+@dataclass(frozen=True)
+class _Counted:
+    """The counts of a log that a file holds."""
+
+    connection: duckdb.DuckDBPyConnection
+    doses: Path
+    n_sites: int
+
+    def last_day(self) -> int | None:
+        """The last day with a row."""
+        ((last,),) = self.connection.execute(
+            "SELECT max(day) FROM read_parquet($doses)", {"doses": str(self.doses)}
+        ).fetchall()
+        return None if last is None else int(last)
+
+    def site_days(self, cut: int) -> tuple[Ints, Ints, Ints]:
+        return _site_days(self.connection, self.doses, cut, self.n_sites)
+
+    def clients_before(self, run_site: Ints, start: Ints) -> Ints:
+        return _clients_before(self.connection, self.doses, run_site, start)
 
 
 def _site_days(connection: duckdb.DuckDBPyConnection, doses: Path, cut: int, n_sites: int) -> tuple[Ints, Ints, Ints]:

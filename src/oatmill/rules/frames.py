@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from oatmill.definitions import Definition
-from oatmill.episodes import SiteCalendar, build_episodes, link_records, with_gap
+from oatmill.engine import BUILTIN, Engine
+from oatmill.episodes import BuiltinLog, SiteCalendar, build_episodes, link_records, with_gap
+from oatmill.episodes.engines import other_engine
 from oatmill.episodes.log import Flags, Ints
 from oatmill.episodes.starters import add_starters, opened_with_log
 from oatmill.schema import EXIT_REASONS
@@ -28,6 +30,7 @@ class Log:
     calendar : of the same log
     clients, exits : as for `build_episodes`
     tests : client, day, test, result; or None
+    engine : what makes the episodes of the plain gap rule
     """
 
     doses: Path
@@ -36,18 +39,21 @@ class Log:
     clients: pd.DataFrame | None = None
     exits: pd.DataFrame | None = None
     tests: pd.DataFrame | None = None
+    engine: Engine = BUILTIN
 
     def episodes(self, gap_days: int | None = None, view: str | None = None) -> pd.DataFrame:
         """Episodes by the gap rule: the study's own, or with another gap."""
-        return build_episodes(
-            self.doses,
-            definitions=self.definitions,
-            calendar=self.calendar,
-            clients=self.clients,
-            exits=self.exits,
-            gap_days=gap_days,
-            view=view,
-        )
+        with other_engine(self.engine, self.doses) as engine:
+            return build_episodes(
+                self.doses,
+                definitions=self.definitions,
+                calendar=self.calendar,
+                clients=self.clients,
+                exits=self.exits,
+                gap_days=gap_days,
+                view=view,
+                engine=engine,
+            )
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,7 @@ def rule_frame(spells: Spells, log: Log, rule: Definition) -> pd.DataFrame:
     definitions, calendar = definitions_under(rule, log.definitions), log.calendar
     wait, cause_wait = definitions.gap_days, max(definitions.gap_days, definitions.exit_link_days)
     dated = {name: getattr(spells, name) for name in ("client", "start_day", "end_day", "open")}
-    links = link_records(pd.DataFrame(dated), log.exits, log.doses, definitions, calendar)
+    links = link_records(pd.DataFrame(dated), log.exits, BuiltinLog(log.doses), definitions, calendar)
     frame = pd.DataFrame(
         {
             "client": spells.client,
