@@ -21,6 +21,7 @@ from oatmill.registry import estimate_registry_ledger, estimate_registry_person_
 from oatmill.registry.ledger import build_ledger_from_spells
 from oatmill.results import Result, Sum, sums_by
 from oatmill.retention import estimate_retention
+from oatmill.retention.yearly import sums_of_parts
 from oatmill.study import Definitions
 
 USUAL = Settings()
@@ -102,6 +103,21 @@ def _followed(line: str) -> Result:
     )
 
 
+def _december(line: str) -> Result:
+    """Clients with a dose in December; of each part 40 more had one in the year."""
+    kept, parts = _parts(line)
+    who = "clients with a dose in 2019 who did not die in it"
+    rows = [{"population": who, "n": kept + 40 * len(parts), "events": kept}]
+    rows += [
+        {"population": f"{who}: {name}", "n": k + 40, "events": k, "group": "entry", "level": name}
+        for name, k in parts.items()
+    ]
+    frame = pd.DataFrame(rows).assign(estimand="december", definition="december|gap30", period="2019")
+    return Result(
+        "retention_december", "proportions", frame.assign(unit="proportion"), sums=tuple(sums_of_parts(len(rows)))
+    )
+
+
 def _quarters(line: str) -> Result:
     n, parts = _parts(line)
     frame = pd.DataFrame({"period": list(parts), "estimate": list(parts.values()), "n": n})
@@ -116,6 +132,7 @@ _DRAWN = {
     "dose_clients": _model,
     "dose_carried": _carried,
     "retention_fixed": _followed,
+    "retention_december": _december,
     "starters_by_quarter": _quarters,
     "ledger": _rows,
     "checks": _checks,
@@ -292,6 +309,13 @@ def test_yearly_increments_of_a_growing_programme():
     own = Programme("P", "own", years.rename_axis("year"), {}, public=False)
     without, with_plan = holes([*estimate_indicators(own), estimate_flows(own)], "redact7_round5")
     assert without["new 2020"] == (1,)
+    assert with_plan == {}
+
+
+def test_the_parts_of_december_are_all():
+    """63 are shown as 65 (63-67), the 57 carried over as 55 (53-57): of the first entrants 6 or 7 had a dose in December."""
+    without, with_plan = holes(draw("retention_december 63: carried_over 57, first_entrants 6"), "redact7_round5")
+    assert (6, 7) in without.values()
     assert with_plan == {}
 
 

@@ -16,7 +16,7 @@ ENDS = ("definitions.data_cut=2017-12-31", "definitions.death_linkage_date=2017-
 CHAPTERS = {
     "10_data_quality": (2, 2),
     "20_cohort": (2, 2),
-    "30_retention": (2, 2),
+    "30_retention": (3, 2),
     "40_dose_and_dropout": (1, 2),
     "50_kyrgyz_registry": (2, 4),
     "60_programme": (3, 5),

@@ -50,10 +50,10 @@ def estimate_december_retention(
     same = {"estimand": "december", "definition": f"december|{ends}", "period": str(year), "unit": "proportion"}
     frame = pd.DataFrame(rows).assign(**same)
     shares = frame.assign(estimate=frame["events"] / frame["n"])
-    return Result("retention_december", "proportions", shares, sums=tuple(_sums(len(rows))))
+    return Result("retention_december", "proportions", shares, sums=tuple(sums_of_parts(len(rows))))
 
 
-def _sums(rows: int) -> Iterator[Sum]:
+def sums_of_parts(rows: int) -> Iterator[Sum]:
     """All are the parts, in both numbers."""
     for column in ("n", "events"):
         parts: tuple[Place, ...] = tuple((row, column) for row in range(1, rows))
