@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.textpath import TextToPath
 
@@ -38,7 +39,9 @@ def draw_flow(stages: Sequence[Stage]) -> Figure:
     side_width = _WIDTH - _BOX - 2 * _EDGE - 0.3
     outs = [_lines(stage.out_head, stage.out_words, side_width) for stage in stages]
     total = sum(map(_height, boxes)) + sum(_between(out) for out in outs[1:]) + 2 * _EDGE
-    figure = plt.figure(figsize=(_WIDTH, total), layout="none")
+    figure = plt.figure(figsize=(_WIDTH, total))
+    # A layout of its own, or saving under the theme would ask for one that needs a grid of axes.
+    figure.set_layout_engine(PlaceHolderLayoutEngine(adjust_compatible=False, colorbar_gridspec=False))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, _WIDTH), ylim=(0, total))
     axes.axis("off")
