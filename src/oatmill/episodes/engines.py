@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 REMOTE = "sc://"  # how the address of a Spark Connect server begins
+_MEMORY = "4GB"  # of DuckDB
 _DRIVERS = ("pyspark", "py4j", "grpc", "ibis")  # whose errors may hold an address
 
 
@@ -257,7 +258,8 @@ def other_engine(engine: Engine, doses: Path) -> Iterator[EngineLog | None]:
 
 @contextmanager
 def _duck_log(_engine: Engine, doses: Path) -> Iterator[EngineLog]:
-    backend = _package("ibis").duckdb.connect()
+    # What does not fit into memory goes beside the log, which is private already.
+    backend = _package("ibis").duckdb.connect(memory_limit=_MEMORY, temp_directory=str(doses.parent / "duckdb.tmp"))
     try:
         yield DuckLog(backend, backend.read_parquet(str(doses)))
     finally:
