@@ -111,9 +111,11 @@ def estimate_site_months(doses: Path, sites: Sequence[str]) -> Result:
     """Client-days with a dose by site and month, with the number of clients behind them as `n`."""
     found = _query(
         """
-        SELECT site, strftime(DATE '1970-01-01' + day, '%Y-%m') AS period,
-               count(DISTINCT (client, day)) AS estimate, count(DISTINCT client) AS n
-        FROM read_parquet(?) WHERE dose_dmg > 0 OR dose_dmg IS NULL GROUP BY ALL ORDER BY ALL
+        SELECT site, strftime(month, '%Y-%m') AS period, sum(bit_count(days))::BIGINT AS estimate, count(*) AS n
+        FROM (SELECT site, client, date_trunc('month', date)::DATE AS month, bit_or(1::BIGINT << day(date)) AS days
+              FROM (SELECT site, client, DATE '1970-01-01' + day AS date FROM read_parquet(?)
+                    WHERE dose_dmg > 0 OR dose_dmg IS NULL) GROUP BY ALL)
+        GROUP BY ALL ORDER BY ALL
         """,
         doses,
     )
@@ -167,9 +169,10 @@ def estimate_dose_distribution(
     )
     found = _query(
         f"""
-        SELECT medication, CASE WHEN dose_dmg <= {high} THEN {low} END AS low_dmg,
-               count(*) AS estimate, count(DISTINCT client) AS n
-        FROM read_parquet(?) WHERE dose_dmg > 0 GROUP BY ALL ORDER BY ALL
+        SELECT medication, low_dmg, sum(days)::BIGINT AS estimate, count(*) AS n
+        FROM (SELECT medication, client, CASE WHEN dose_dmg <= {high} THEN {low} END AS low_dmg, count(*) AS days
+              FROM read_parquet(?) WHERE dose_dmg > 0 GROUP BY ALL)
+        GROUP BY ALL ORDER BY ALL
         """,
         doses,
     )
