@@ -8,7 +8,7 @@ Needs nothing but Python 3.11 to 3.13 and a package index. Standard library only
     python bootstrap.py lab        JupyterLab on the notebooks, in an environment of its own (.venv-lab)
     python bootstrap.py spark      the tests of the episodes on DuckDB and Spark, in an environment of its own (.venv-spark); needs Java
     python bootstrap.py soak       the long runs; appends a dated line to bench/soak.csv
-    python bootstrap.py bench      timings against named peers
+    python bootstrap.py bench      timings against named peers (`bench episodes`, `bench long_log`: others)
     python bootstrap.py lock       resolve requirements.lock again (maintainers; `lock --upgrade` takes newer versions)
     python bootstrap.py lock-check show that every locked package has a wheel for Windows, macOS and Linux
     python bootstrap.py env        build the environment only
@@ -277,6 +277,12 @@ def check_wheels(python: Path, locked: Path) -> int:
     return 1 if failed else 0
 
 
+def which_bench(words: list[str]) -> list[str]:
+    """`episodes` or `long_log` first names another program than that of the curves and regressions."""
+    named = words[:1] if words and (ROOT / "bench" / f"{words[0]}.py").is_file() else ["bench"]
+    return [f"bench/{named[0]}.py", *(words[1:] if words[:1] == named else words)]
+
+
 def run_checks(python: Path, words: list[str]) -> int:
     steps = [
         ("format", ["-m", "ruff", "format", "--check", "."]),
@@ -312,7 +318,7 @@ def main(words: list[str]) -> int:
         "lab": lambda python: run(python, "-m", "jupyterlab", "notebooks", *rest),
         "spark": lambda python: run_spark(python, rest),
         "soak": lambda python: run(python, "bench/soak.py", *rest),
-        "bench": lambda python: run(python, "bench/bench.py", *rest),
+        "bench": lambda python: run(python, *which_bench(rest)),
         "lock": lambda python: resolve_lock(python, rest),
         "lock-check": check_lock,
     }

@@ -99,15 +99,11 @@ def capabilities_page(capabilities: Iterable[Capability]) -> str:
 
 
 def _can(capability: Capability) -> list[str]:
-    states = {"full": _("in full"), "reduced": _("reduced"), "refused": _("no")}
-    title, state = markup.plain(capability.chapter.title), states[capability.state]
-    if capability.state == "refused":
-        return [title, state, _("the whole chapter"), ", ".join(map(markup.code, capability.lacks))]
+    losses, title = capability.losses, markup.plain(capability.chapter.title)
+    remedy = markup.code if capability.state == "refused" else markup.places
     # One loss and its remedy on one line of the two cells.
-    losses: dict[str, list[str]] = {}
-    for place, loss in capability.loses:
-        losses.setdefault(_(loss), []).append(markup.places(place))
-    return [title, state, "; ".join(map(markup.plain, losses)), "; ".join(", ".join(p) for p in losses.values())]
+    added = "; ".join(", ".join(map(remedy, places)) for places in losses.values())
+    return [title, capability.state_in_words, "; ".join(map(markup.plain, losses)), added]
 
 
 def profile_section(study: Study) -> str:

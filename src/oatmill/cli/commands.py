@@ -168,14 +168,18 @@ def _check_lines(study: Study, intake: Intake, capabilities: Sequence[Capability
         "",
         *align([_("Table"), _("Severity"), _("Rows"), _("What was found")], checks),
         "",
-        *align([_("Chapter"), _("Can run"), _("What is missing")], [_can(one) for one in capabilities]),
+        *align(
+            [_("Chapter"), _("Can run"), _("What it loses"), _("What to add")],
+            [line for one in capabilities for line in _can(one)],
+        ),
     ]
 
 
-def _can(capability: Capability) -> list[str]:
-    words = {"full": _("in full"), "reduced": _("reduced"), "refused": _("no")}
-    missing = ", ".join(capability.lacks) or "; ".join(f"{place} ({_(loss)})" for place, loss in capability.loses)
-    return [capability.chapter.page, words[capability.state], missing]
+def _can(capability: Capability) -> list[list[str]]:
+    """A line for each loss and its remedy, as on the page "What this data can answer"."""
+    told = [[loss, ", ".join(places)] for loss, places in capability.losses.items()] or [["", ""]]
+    first = [capability.chapter.page, capability.state_in_words]
+    return [[*(first if number == 0 else ["", ""]), *line] for number, line in enumerate(told)]
 
 
 def align(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

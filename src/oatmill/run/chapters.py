@@ -57,6 +57,20 @@ class Capability:
     lacks: tuple[str, ...] = ()
     loses: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def state_in_words(self) -> str:
+        return {"full": _("in full"), "reduced": _("reduced"), "refused": _("no")}[self.state]
+
+    @property
+    def losses(self) -> dict[str, list[str]]:
+        """What is lost -> the tables and columns to add."""
+        if self.state == "refused":
+            return {_("the whole chapter"): list(self.lacks)}
+        losses: dict[str, list[str]] = {}
+        for place, loss in self.loses:
+            losses.setdefault(_(loss), []).append(place)
+        return losses
+
     def reason(self) -> str:
         names = ", ".join(f"`{name}`" for name in self.lacks)
         return _("This study has no {columns}, which this chapter needs.", columns=names) if self.lacks else ""
