@@ -1,10 +1,10 @@
 """The long runs: many invented programmes, each held to what must be true of every report.
 
-    python bench/soak.py                     20 programmes, one report made twice, 10,000 books attacked
+    python bench/soak.py                     20 programmes, one report made twice, 10,000 books attacked, 20,000 spoilt files
     python bench/soak.py --seeds 200 --minutes 60
-    python bench/soak.py --seeds 5 --reports 0 --books 0
-    python bench/soak.py --seeds 0 --reports 0 --books 1000
-    python bench/soak.py --seeds 0 --reports 0 --books 1000 --first 1001 --processes 1
+    python bench/soak.py --seeds 5 --reports 0 --books 0 --files 0
+    python bench/soak.py --seeds 0 --reports 0 --books 1000 --files 0
+    python bench/soak.py --seeds 0 --reports 0 --books 1000 --files 0 --first 1001 --processes 1
 
 Each kind of run appends one line to bench/soak.csv: date, commit, what, seconds, outcome. The exit code is 1 when
 something did not hold; the line then names the seed, and the same seed gives the same programme again.
@@ -16,6 +16,7 @@ import argparse
 import csv
 import datetime as dt
 import filecmp
+import os
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,7 @@ from helpers.campaign import Figures, campaign  # noqa: E402
 COLUMNS = ("date", "commit", "what", "seconds", "outcome")
 FIRST_SEED = 1
 BOOKS_AT_ONCE = 50
+FUZZ_TESTS = 4  # in tests/properties/test_intake_fuzz.py, each with as many files
 
 
 class Broken(Exception):
@@ -225,6 +227,15 @@ def scratch() -> Iterator[Path]:
         yield Path(folder)
 
 
+def soak_files(size: argparse.Namespace) -> str:
+    """The fuzz tests of the intake on so many files: no traceback, no lost row, a documented exit code."""
+    tests = HERE.parent / "tests" / "properties" / "test_intake_fuzz.py"
+    each = -(-size.files // FUZZ_TESTS)
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tests)]
+    done = subprocess.run(words, cwd=HERE.parent, env={**os.environ, "OATMILL_FUZZ": str(each)}, check=False)
+    return "FAILED: pytest says which" if done.returncode else f"ok: {each * FUZZ_TESTS} files"
+
+
 def commit() -> str:
     """The commit that ran, marked where anything but the log of runs differs from it."""
     head = git("rev-parse", "--short=10", "HEAD") or "unknown"
@@ -257,6 +268,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=30, help="start no programme after this long (default: 30)")
     parser.add_argument("--reports", type=int, default=1, help="reports to make twice and compare (default: 1)")
     parser.add_argument("--books", type=int, default=10_000, help="books to publish and attack (default: 10,000)")
+    parser.add_argument("--files", type=int, default=20_000, help="spoilt files to read (default: 20,000)")
     parser.add_argument("--first", type=int, default=FIRST_SEED, help="seed of the first book (default: 1)")
     parser.add_argument("--plan-only", action="store_true", help="attack no book as it would be without a plan")
     parser.add_argument("--processes", type=int, default=2, help="books attacked at once (default: 2)")
@@ -273,6 +285,8 @@ def main(argv: list[str] | None = None) -> int:
         good &= log_run(f"{size.reports} reports of {told}, twice", lambda: soak_reports(size), size.to)
     if size.books:
         good &= log_run(f"{size.books} books attacked, from seed {size.first}", lambda: soak_books(size), size.to)
+    if size.files:
+        good &= log_run(f"{size.files} spoilt files read", lambda: soak_files(size), size.to)
     return 0 if good else 1
 
 

@@ -30,6 +30,8 @@ def test_one_programme_holds_every_invariant(soak, tmp_path):
         "0",
         "--books",
         "0",
+        "--files",
+        "4",
         "--clients",
         "250",
         "--sites",
@@ -40,9 +42,10 @@ def test_one_programme_holds_every_invariant(soak, tmp_path):
         str(log),
     ]
     assert soak["main"](words) == 0
-    (row,) = read(log)
+    row, files = read(log)
     assert tuple(row) == soak["COLUMNS"]
     assert row["outcome"] == "ok: 1 programmes"
+    assert files["outcome"] == "ok: 4 files"
 
 
 def test_what_does_not_hold_is_logged_and_fails(soak, tmp_path):
@@ -56,6 +59,11 @@ def test_committed_log_is_complete(soak):
     for row in read(BENCH / "soak.csv"):
         assert tuple(row) == soak["COLUMNS"]
         assert all(row.values())
+
+
+def test_every_fuzz_test_is_counted(soak):
+    text = (BENCH.parent / "tests" / "properties" / "test_intake_fuzz.py").read_text(encoding="utf-8")
+    assert text.count("\ndef test_") == soak["FUZZ_TESTS"]
 
 
 def test_timings_run_and_the_programs_agree(capsys):
