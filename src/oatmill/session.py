@@ -330,7 +330,9 @@ class Session:
     def _key(self, station: str) -> str:
         path = ("episodes", "definitions", "rules", "cohort", "intervals")
         modules = source_hash(*path[: path.index(station) + 1])
-        return hash_text(self.intake_key, json.dumps(settings_of(self.study)["definitions"], sort_keys=True), modules)
+        settings = settings_of(self.study)
+        read = {name: settings[name] for name in ("definitions", "engine")}
+        return hash_text(self.intake_key, json.dumps(read, sort_keys=True), modules)
 
     # Showing.
 

@@ -286,8 +286,9 @@ def _spark_log(engine: Engine, doses: Path) -> Iterator[EngineLog]:
 
 def _session(sql: Any, address: str) -> Any:
     builder = sql.SparkSession.builder.appName("oatmill")
-    builder = builder.remote(address) if address.startswith(REMOTE) else builder.master(address)
-    return builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
+    if address.startswith(REMOTE):
+        return builder.remote(address).getOrCreate()
+    return builder.master(address).config("spark.ui.showConsoleProgress", "false").getOrCreate()
 
 
 def _spark_table(backend: Any, name: str) -> Table:
