@@ -221,7 +221,8 @@ def test_dose_bands_are_closed_below_and_open_above(log: Path) -> None:
 
 def test_ledger_checks_and_missing_values() -> None:
     ledger = pd.DataFrame(
-        [("doses", "d.csv", 10, 8, 2)], columns=["table", "file", "rows_read", "rows_kept", "rows_quarantined"]
+        [("doses", "d.csv", 10, 8, 2, 0)],
+        columns=["table", "file", "rows_read", "rows_kept", "rows_quarantined", "lines_skipped"],
     )
     checks = pd.DataFrame(
         [("doses", "copy", "quarantine", "a copy", 2)], columns=["table", "check", "severity", "rule", "count"]
