@@ -58,6 +58,7 @@ class Page:
         write_frame(result.frame, folder / f"{result.output}.parquet")
         about = {"output": result.output, "kind": result.kind, "public": result.public, "parameters": result.parameters}
         about["sums"] = result.sums
+        about["of_curves"] = any(source.kind == "curve" for source in result.sources)
         write_atomically(folder / f"{result.output}.json", json.dumps(about))
         rows = released.frame.assign(page=self.name, output=result.output)
         write_rows(rows, self.stage / "released" / self.name / f"{result.output}.csv")
@@ -127,6 +128,7 @@ def read_results(folder: Path) -> dict[str, list[Result]]:
     files = sorted(path for path in folder.glob("*/*.json") if not path.name.endswith(".types.json"))
     for about, frame in zip(files, read_frames(path.with_suffix(".parquet") for path in files), strict=True):
         facts = json.loads(about.read_text(encoding="utf-8"))
+        facts.pop("of_curves")  # for the gate; the sources themselves are not kept
         facts["sums"] = tuple(Sum(*(tuple(map(tuple, side)) for side in each)) for each in facts["sums"])
         results.setdefault(about.parent.name, []).append(Result(frame=frame, **facts))
     return results

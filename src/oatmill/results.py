@@ -30,6 +30,9 @@ class Shown(Protocol):
     """What disclosure control hands back (`disclosure.Released`), for estimators of derived results."""
 
     @property
+    def kind(self) -> str: ...
+
+    @property
     def frame(self) -> pd.DataFrame: ...
 
 

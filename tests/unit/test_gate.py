@@ -14,21 +14,29 @@ import zlib
 from pathlib import Path
 
 import pytest
+from helpers.programmes import book_of, random_programme
+from helpers.published import planned
 
+from oatmill.disclosure import release
 from oatmill.errors import GateRefused
-from oatmill.gate import Finder, check_publishable, content, inflate, is_distinctive, private_texts, read_kinds
+from oatmill.gate import Filed, Finder, check_publishable, content, inflate, is_distinctive, private_texts, read_kinds
+from oatmill.gate.counts import check_counts
+from oatmill.pages import rows_as_csv
 from oatmill.profiles import PROFILES
+from oatmill.retention import estimate_incidence
 
 HEADER = (
     "page,output,estimand,definition,population,model,group,level,term,day,period,"
     "estimate,lower,upper,se,n,events,unit,status,reason"
 )
 KINDS = {
-    ("20", "counts"): ("counts", False),
-    ("30", "curve"): ("curve", False),
-    ("30", "shares"): ("proportions", False),
-    ("60", "published"): ("indicators", True),
-    ("60", "secret"): ("indicators", False),
+    ("20", "counts"): Filed("counts", False),
+    ("30", "curve"): Filed("curve", False),
+    ("30", "shares"): Filed("proportions", False),
+    ("60", "published"): Filed("indicators", True),
+    ("60", "secret"): Filed("indicators", False),
+    ("30", "incidence"): Filed("derived", False, of_curves=True),
+    ("50", "rates"): Filed("derived", False),
 }
 
 
@@ -171,7 +179,18 @@ def test_kinds_are_read_from_the_results(tmp_path):
     folder.mkdir(parents=True)
     (folder / "curve.json").write_text('{"kind": "curve", "public": false, "output": "curve"}', encoding="utf-8")
     (folder / "curve.types.json").write_text('["x"]', encoding="utf-8")
-    assert read_kinds(tmp_path / "results") == {("30", "curve"): ("curve", False)}
+    told = '{"kind": "derived", "public": false, "output": "cif", "of_curves": true}'
+    (folder / "cif.json").write_text(told, encoding="utf-8")
+    expected = {("30", "cif"): Filed("derived", False, of_curves=True), ("30", "curve"): Filed("curve", False)}
+    assert read_kinds(tmp_path / "results") == expected
+
+
+def test_what_is_computed_from_curves_repeats_their_counts_and_nothing_else_does(report):
+    """Numbers at risk are differences of rounded counts: 195 starters less 3 are 192."""
+    write_results(report, row("30", "incidence", n="192"))
+    assert faults(report) == []
+    write_results(report, row("30", "incidence", n="193"), row("50", "rates", n="192"))
+    assert [fault.split(",")[1] for fault in faults(report)] == [" line 2", " line 3"]
 
 
 # Canaries in the bytes
@@ -512,3 +531,24 @@ def test_a_notebook_publishes_only_what_was_shown_through_the_study(report, outp
     (report / "notebooks" / "70_own.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     found = [fault for fault in faults(report) if "70_own" in fault]
     assert found == [] if published else "cell 1 shows something that was not released" in found[0]
+
+
+@pytest.mark.parametrize("profile", ["midpoint6", "redact7_round5", "acro10", "cms11"])
+def test_every_count_of_random_books_can_be_published(tmp_path, profile):
+    """What disclosure control releases, the gate lets through: of many programmes, numbers computed from curves included."""
+    lines, kinds = [], {}
+    for seed in range(1, 7):
+        results = book_of(random_programme(seed))
+        plan = planned(results, profile)
+        shown = {each.output: release(each, profile, plan) for each in results}
+        for name in [name.removeprefix("dropout_") for name in shown if name.startswith("dropout_")]:
+            cif = estimate_incidence(shown[f"retention_{name}"], shown[f"dropout_{name}"])
+            shown[cif.output] = release(cif, profile, plan)
+        for output, each in shown.items():
+            kinds[str(seed), output] = Filed(each.kind, False, of_curves=output.startswith("retention_cif"))
+            text = rows_as_csv(each.frame.assign(page=str(seed), output=output))
+            lines += text.splitlines()[1:]
+    (tmp_path / "results").mkdir()
+    write_results(tmp_path, *lines)
+    assert any(",retention_cif_" in line for line in lines)
+    assert list(check_counts(tmp_path, PROFILES[profile], kinds, own_rows(tmp_path))) == []

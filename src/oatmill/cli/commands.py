@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from oatmill.text import _, integer, number
 if TYPE_CHECKING:
     from oatmill.intake import Intake
     from oatmill.run import Capability, Page
+    from oatmill.session import Session
     from oatmill.study import Study
 
 say = Console().say
@@ -53,7 +55,20 @@ def report(words: argparse.Namespace) -> int:
 
 
 def check(words: argparse.Namespace) -> int:
-    from oatmill.run.report import chapters_of, open_session, read_databases
+    from oatmill.run.report import chapters_of
+
+    with opened(words) as (study, session):
+        for line in _check_lines(study, session.intake, _capabilities(session.study, chapters_of(study))):
+            say(line)
+        if session.has_log:
+            session.cohort()  # asks what only the user knows, such as whether earlier treatment was possible
+    return 0
+
+
+@contextmanager
+def opened(words: argparse.Namespace) -> Iterator[tuple[Study, Session]]:
+    """The study that the words name, and its tables, while no other run changes them."""
+    from oatmill.run.report import open_session, read_databases
     from oatmill.run.switch import Places, finish_switch, locked
     from oatmill.study import read_study
     from oatmill.text import use_language
@@ -63,24 +78,19 @@ def check(words: argparse.Namespace) -> int:
     places = Places(words.out.resolve(), study.id)
     with locked(places, words.wait):
         finish_switch(places)
-        session = open_session(read_databases(study, places.work), places.work)
-        for line in _check_lines(study, session.intake, _capabilities(session.study, chapters_of(study))):
-            say(line)
-        if session.has_log:
-            session.cohort()  # asks what only the user knows, such as whether earlier treatment was possible
-    return 0
+        yield study, open_session(read_databases(study, places.work), places.work)
 
 
 def synth(words: argparse.Namespace) -> int:
     from oatmill.study import Generate
     from oatmill.synthetic import write_national, write_programme
-    from oatmill.synthetic.national import CLIENTS, SITES
+    from oatmill.synthetic.national import sites_for
 
     target = words.folder / "study.yaml"
     if target.exists():
         raise UsageError(_("There is already a study file in {folder}.", folder=str(words.folder)))
     national = words.shape == "national" or (words.shape is None and words.clients >= NATIONAL_FROM)
-    sites = words.sites or (max(1, round(SITES * words.clients / CLIENTS)) if national else 12)
+    sites = words.sites or (sites_for(words.clients) if national else 12)
     plan = Generate(clients=words.clients, sites=sites, years=words.years)
     (write_national if national else write_programme)(words.folder, plan, words.seed)
     kind = "parquet" if national else "csv"

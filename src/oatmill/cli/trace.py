@@ -7,7 +7,7 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oatmill.cli.commands import align, demo, pairs
+from oatmill.cli.commands import align, opened
 from oatmill.errors import UsageError
 from oatmill.run import Console
 from oatmill.text import _, date, integer, number, visible
@@ -23,17 +23,8 @@ _EPOCH = dt.date(1970, 1, 1)
 
 def trace(words: argparse.Namespace) -> int:
     from oatmill.episodes.trace import trace_client
-    from oatmill.run.report import open_session, read_databases
-    from oatmill.run.switch import Places, finish_switch, locked
-    from oatmill.study import read_study
-    from oatmill.text import use_language
 
-    study = read_study(words.study or demo(), pairs(words.set))
-    use_language(study.language)
-    places = Places(words.out.resolve(), study.id)
-    with locked(places, words.wait):
-        finish_switch(places)
-        session = open_session(read_databases(study, places.work), places.work)
+    with opened(words) as (_study, session):
         found = trace_client(
             session.doses,
             _number_of(words.client, session.doses.parent / "pseudonyms.parquet"),

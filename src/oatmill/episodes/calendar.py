@@ -98,7 +98,7 @@ class SiteCalendar:
                 return day
             day = earlier
 
-    def known_day(self, site: Ints, last: Ints, gap_days: int) -> Ints:
+    def known_day(self, site: Ints, last: Ints, gap_days: Ints | int) -> Ints:
         """The day on which the `gap_days`-th dose-free day after `last` is reached: the end is known from then on."""
         day = last + gap_days
         while True:

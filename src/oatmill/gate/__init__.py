@@ -18,14 +18,14 @@ from pathlib import Path
 
 from oatmill.errors import GateRefused
 from oatmill.gate.content import check_archives
-from oatmill.gate.counts import Kinds, Rows, check_counts, read_kinds
+from oatmill.gate.counts import Filed, Kinds, Rows, check_counts, read_kinds
 from oatmill.gate.notebooks import check_notebooks
 from oatmill.gate.search import Search, check_bytes, check_names, private_texts
 from oatmill.gate.words import Finder, is_distinctive
 from oatmill.profiles import Profile
 from oatmill.text import _
 
-__all__ = ["Finder", "check_publishable", "is_distinctive", "private_texts", "read_kinds"]
+__all__ = ["Filed", "Finder", "check_publishable", "is_distinctive", "private_texts", "read_kinds"]
 
 _MOST_FAULTS = 20
 
@@ -49,7 +49,7 @@ def check_publishable(
     identifiers : files with one raw identifier per line
     private_texts : places and names of this machine
     profile : the disclosure profile in force
-    kinds : (page, output) -> (kind of result, whether all its sources are public)
+    kinds : (page, output) -> kind of result, whether all its sources are public, whether it repeats counts of curves
     rows : (page, output) -> its rows, as text, released once more
     unused : files with one value per line, of columns about clients that nothing uses
     meant : what the study file says to be published, such as title and authors

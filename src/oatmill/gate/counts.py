@@ -11,24 +11,36 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from oatmill.errors import Fault
 from oatmill.profiles import Profile
 from oatmill.text import _
 
-Kinds = Mapping[tuple[str, str], tuple[str, bool]]
+
+class Filed(NamedTuple):
+    """What is known of an unreleased Result: `of_curves` = computed from released curves, whose counts it repeats."""
+
+    kind: str
+    public: bool
+    of_curves: bool = False
+
+
+Kinds = Mapping[tuple[str, str], Filed]
 Rows = Mapping[tuple[str, str], frozenset[tuple[str, ...]]]
 
 _VALUES = ("estimate", "lower", "upper", "se", "n", "events")
 
 
-def read_kinds(results: Path) -> dict[tuple[str, str], tuple[str, bool]]:
+def read_kinds(results: Path) -> dict[tuple[str, str], Filed]:
     """The kind of each unreleased Result, from the files beside it under `work/<id>/results`."""
     kinds = {}
     for file in sorted(results.glob("*/*.json")):
         facts = json.loads(file.read_text(encoding="utf-8"))
         if "kind" in facts:
-            kinds[file.parent.name, file.stem] = facts["kind"], bool(facts["public"])
+            kinds[file.parent.name, file.stem] = Filed(
+                facts["kind"], bool(facts["public"]), bool(facts.get("of_curves"))
+            )
     return kinds
 
 
@@ -49,7 +61,7 @@ def check_counts(folder: Path, profile: Profile, kinds: Kinds, rows: Rows) -> It
 
 def _wrong_row(row: Mapping[str, str], kinds: Kinds, rows: Rows) -> Iterator[tuple[str, str]]:
     place = row.get("page", ""), row.get("output", "")
-    if place in kinds and kinds[place][0] != "derived" and tuple(row.values()) not in rows.get(place, ()):
+    if place in kinds and kinds[place].kind != "derived" and tuple(row.values()) not in rows.get(place, ()):
         yield "output", _("not the row that its Result gives under this profile and plan")
 
 
@@ -58,7 +70,7 @@ def _wrong_counts(row: Mapping[str, str], profile: Profile, kinds: Kinds) -> Ite
     if known is None:
         yield "output", _("no Result of this page and output is known, so nothing can be checked")
         return
-    kind, public = known
+    kind, public, of_curves = known
     if row["status"] != "shown" and any(row[name] for name in _VALUES):
         yield "status", _("a withheld cell holds a number")
     if public or profile.rule == "exact":
@@ -66,7 +78,7 @@ def _wrong_counts(row: Mapping[str, str], profile: Profile, kinds: Kinds) -> Ite
     if kind == "indicators":
         yield "output", _("figures without clients behind them are released from public sources only")
     for name in ("n", "events", *(["estimate"] if kind == "counts" else [])):
-        if row[name] and not _can_be(float(row[name]), profile, steps=kind == "curve"):
+        if row[name] and not _can_be(float(row[name]), profile, steps=kind == "curve" or of_curves):
             yield name, _("not a count that the disclosure profile can produce")
     if kind == "proportions" and row["estimate"] and not _is_share(row):
         yield "estimate", _("not the share of the released counts")

@@ -126,7 +126,7 @@ def split_at_limit(found: Stretches, calendar: SiteCalendar) -> Spells:
         place = np.searchsorted(over, days.before[begin] + MOST_DOSE_FREE)
         ended = over_gap[place] <= stop
         end = np.where(ended, over_gap[place], stop)
-        known = _day_of(calendar, found.last_site[end], found.last[end], np.where(ended, over_number[place], 0))
+        known = calendar.known_day(found.last_site[end], found.last[end], np.where(ended, over_number[place], 0))
         parts.append(
             Spells(
                 client=found.client[begin],
@@ -142,13 +142,3 @@ def split_at_limit(found: Stretches, calendar: SiteCalendar) -> Spells:
         more = ended & (end < stop)
         begin, stop = end[more] + 1, stop[more]
     return joined(parts)
-
-
-def _day_of(calendar: SiteCalendar, site: Ints, last: Ints, number: Ints) -> Ints:
-    """The day of so many dose-free days after `last`, days of missing log left out."""
-    day = last + number
-    while True:
-        later = last + number + calendar.uncounted_between(site, last + 1, day)
-        if (later == day).all():
-            return day
-        day = later

@@ -13,7 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import oatmill
 from oatmill.profiles import PROFILES
@@ -21,6 +21,9 @@ from oatmill.run.chapters import Chapter
 from oatmill.run.pages import Page
 from oatmill.store import Fingerprints, bundle, hash_file, hash_text, lock_hash, source_hash, write_atomically
 from oatmill.study import Study, settings_of
+
+if TYPE_CHECKING:
+    from oatmill.gate.counts import Kinds
 
 SCHEMA_VERSION = 1
 RESULT_COLUMNS = (
@@ -95,11 +98,9 @@ def write_results(stage: Path, target: Path) -> list[dict[str, str]]:
     return [dict(zip(RESULT_COLUMNS, row, strict=True)) for row in rows]
 
 
-def write_disclosure_record(
-    rows: Iterable[Mapping[str, str]], kinds: Mapping[tuple[str, str], tuple[str, bool]], study: Study, target: Path
-) -> None:
+def write_disclosure_record(rows: Iterable[Mapping[str, str]], kinds: Kinds, study: Study, target: Path) -> None:
     """disclosure_record.csv, for the officer who signs: what was done to the rows of each output, and why."""
-    told = Counter(_record_of(row, *kinds[row["page"], row["output"]]) for row in rows)
+    told = Counter(_record_of(row, *kinds[row["page"], row["output"]][:2]) for row in rows)
     exceptions = [
         ("", each.output, ", ".join(each.lift), "threshold lifted", "", f"{each.approved_by}: {each.reason}")
         for each in study.disclosure.exceptions

@@ -26,7 +26,6 @@ from oatmill.synthetic.people import People, Sites, day_number, draw_people
 if TYPE_CHECKING:
     from oatmill.study import Generate
 
-CLIENTS, SITES = 344_254, 738  # of the programme at the end of 2011
 DAYS_AT_ONCE = 30
 # Times the hazards of `model`, and mg above the published mean of the first year (which holds titration): with these
 # the clients of each year, their days in treatment and their own mean doses come near to those of Table 2.
@@ -46,7 +45,7 @@ def write_national(folder: Path, generate: Generate, seed: int) -> None:
     Notes
     -----
     The log begins with the programme itself, so that nobody is in treatment before it and every first episode is a
-    starter's. About a tenth of the dropouts' doses fall before they leave, as in the small programme.
+    starter's. The dose of some clients falls before they leave, as in the small programme.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.Generator(np.random.PCG64(seed))
@@ -69,6 +68,12 @@ def write_national(folder: Path, generate: Generate, seed: int) -> None:
     retention = truth.true_retention(sample, sites, rng, HAZARD)
     text = json.dumps(truth.describe(generate, seed, retention, HAZARD), indent=2) + "\n"
     (folder / "truth.json").write_text(text, encoding="utf-8", newline="\n")
+
+
+def sites_for(clients: int) -> int:
+    """As many sites as the published programme had at its end for so many clients."""
+    last = _published().iloc[-1]
+    return max(1, round(last["clinics"] * clients / last["clients_cumulative"]))
 
 
 def _published() -> pd.DataFrame:
